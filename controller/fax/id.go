@@ -1,0 +1,55 @@
+package fax
+
+import (
+	"encoding/hex"
+
+	"github.com/google/uuid"
+)
+
+// JobID names a job: 32 lowercase hexadecimal digits of a version 7 UUID
+// (RFC 9562, section 5.7), so ids sort in the order of submission.
+type JobID string
+
+// NewJobID returns a fresh, time-ordered id.
+func NewJobID() JobID {
+	u := newV7()
+	return JobID(hex.EncodeToString(u[:]))
+}
+
+// ParseJobID accepts exactly the form that NewJobID makes; anything else is
+// NotFound, since no job can have such a name.
+func ParseJobID(s string) (JobID, error) {
+	if len(s) != 32 {
+		return "", Errorf(NotFound, "Job not found")
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return "", Errorf(NotFound, "Job not found")
+		}
+	}
+	return JobID(s), nil
+}
+
+// AttemptID names an attempt: a UUID in its canonical text form, because it is
+// also the call's origination_uuid, and the switch refuses a second call under
+// a uuid that is alive.
+type AttemptID string
+
+// NewAttemptID returns a fresh, time-ordered id.
+func NewAttemptID() AttemptID {
+	u := newV7()
+	return AttemptID(u.String())
+}
+
+// ParseAttemptID accepts the canonical text form of a UUID.
+func ParseAttemptID(s string) (AttemptID, error) {
+	u, err := uuid.Parse(s)
+	if err != nil || u.String() != s {
+		return "", Errorf(Invalid, "attempt id %.40q is not a UUID", s)
+	}
+	return AttemptID(s), nil
+}
+
+// newV7 panics when the kernel has no randomness to give: nothing that needs
+// an unguessable or unique name may go on then.
+func newV7() uuid.UUID { return uuid.Must(uuid.NewV7()) }
