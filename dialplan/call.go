@@ -1,0 +1,150 @@
+// Package dialplan writes what FreeSWITCH is told. All quoting lives here: a
+// value reaches the switch only through a type of this package, which refuses
+// or encodes what could break out of its place.
+package dialplan
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// Call is one outbound fax call, as originate is told of it.
+type Call struct {
+	Attempt  fax.AttemptID
+	Job      fax.JobID
+	Token    string // lowercase hexadecimal
+	Gateway  string
+	Number   fax.Number
+	CallerID string        // "" leaves it to the gateway
+	Ring     time.Duration // how long it may ring; whole seconds
+	// Socket is where the switch connects when the call is answered: HOST:PORT,
+	// or several with "|" between them, tried in order (mod_event_socket.c,
+	// socket_function).
+	Socket string
+
+	StationID  string // fax_ident; any text, sent percent-encoded
+	Header     string // fax_header; any text, sent percent-encoded
+	Parameters fax.Parameters
+}
+
+// Originate renders the argument of bgapi. It fails with fax.Invalid when a
+// value has a form that cannot be dialled; nothing is dropped or mended
+// silently.
+//
+// The application is in quotes because originate splits its arguments at
+// spaces: without them the switch runs "socket H:P" in sync mode, and nothing
+// is heard of the call any more. No value in {} needs quotes, since none may
+// contain a comma, a quote, a brace, a space or a dollar sign.
+func (c Call) Originate() (string, error) {
+	socket, err := socketAddresses(c.Socket)
+	if err != nil {
+		return "", err
+	}
+	if _, err := fax.ParseAttemptID(string(c.Attempt)); err != nil {
+		return "", err
+	}
+	if _, err := fax.ParseJobID(string(c.Job)); err != nil {
+		return "", fax.Errorf(fax.Invalid, "job id %.40q is not 32 hexadecimal digits", c.Job)
+	}
+	if n, err := fax.ParseNumber(string(c.Number)); err != nil || n != c.Number {
+		return "", fax.Errorf(fax.BadNumber, "number %.40q cannot be dialled", c.Number)
+	}
+	if !plain(c.Token, "0123456789abcdef") || c.Token == "" {
+		return "", fax.Errorf(fax.Invalid, "the call's token is not hexadecimal")
+	}
+	if err := CheckGateway(c.Gateway); err != nil {
+		return "", err
+	}
+	if err := CheckCallerID(c.CallerID); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("originate {")
+	b.WriteString("origination_uuid=" + string(c.Attempt))
+	set := func(name, value string) { b.WriteString("," + name + "=" + value) }
+	set("faxbot_job_id", string(c.Job))
+	set("faxbot_attempt_id", string(c.Attempt))
+	set("faxbot_token", c.Token)
+	if c.CallerID != "" {
+		set("origination_caller_id_number", c.CallerID)
+		set("origination_caller_id_name", c.CallerID)
+	}
+	set("originate_timeout", strconv.Itoa(int(c.Ring/time.Second)))
+	// Without this the application starts on a ringing tone (183 with media).
+	set("ignore_early_media", "true")
+	set("fax_enable_t38", strconv.FormatBool(c.Parameters.T38))
+	set("fax_enable_t38_request", strconv.FormatBool(c.Parameters.T38))
+	set("fax_use_ecm", strconv.FormatBool(c.Parameters.ECM))
+	set("fax_disable_v17", strconv.FormatBool(!c.Parameters.V17))
+	if c.Parameters.StartPage > 0 {
+		set("fax_start_page", strconv.Itoa(c.Parameters.StartPage))
+	}
+	// mod_spandsp decodes these two (mod_spandsp_fax.c, pvt_init).
+	if c.StationID != "" {
+		set("fax_ident", percent(c.StationID))
+	}
+	if c.Header != "" {
+		set("fax_header", percent(c.Header))
+	}
+	b.WriteString("}sofia/gateway/" + c.Gateway + "/" + string(c.Number))
+	b.WriteString(" '&socket(" + socket + " async full)'")
+	return b.String(), nil
+}
+
+// CheckGateway says whether name can be a gateway of mod_sofia here: letters,
+// digits, dot, dash and underscore.
+func CheckGateway(name string) error {
+	if name == "" || len(name) > 64 || !plain(name, letters+digits+"._-") {
+		return fax.Errorf(fax.Invalid, "gateway name %.64q: use 1 to 64 letters, digits, dots, dashes and underscores", name)
+	}
+	return nil
+}
+
+// CheckCallerID says whether s can be sent as the calling number; empty is
+// allowed and leaves it to the gateway.
+func CheckCallerID(s string) error {
+	if len(s) > 20 || !plain(strings.TrimPrefix(s, "+"), digits) {
+		return fax.Errorf(fax.Invalid, "caller id %.40q: use an optional + and at most 20 digits", s)
+	}
+	return nil
+}
+
+const (
+	digits  = "0123456789"
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+func plain(s, allowed string) bool { return strings.Trim(s, allowed) == "" }
+
+// socketAddresses accepts HOST:PORT[|HOST:PORT…]. IPv6 addresses in brackets
+// are refused: the socket application splits at the first colon.
+func socketAddresses(s string) (string, error) {
+	for _, one := range strings.Split(s, "|") {
+		host, port, err := net.SplitHostPort(one)
+		n, perr := strconv.Atoi(port)
+		if err != nil || perr != nil || n < 1 || n > 65535 || host == "" || !plain(host, letters+digits+".-") {
+			return "", fax.Errorf(fax.Invalid, "socket address %.80q: use HOST:PORT with a name or an IPv4 address, several separated by |", s)
+		}
+	}
+	return s, nil
+}
+
+// percent encodes every byte but letters and digits.
+func percent(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		if strings.IndexByte(letters+digits, c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+	return b.String()
+}
