@@ -63,6 +63,7 @@ type Hangup struct {
 // CallEnded is the last word on a call (CHANNEL_HANGUP_COMPLETE).
 type CallEnded struct {
 	UUID  string
+	JobID string // of the fax job; "" for a call that is not ours
 	Cause string // FreeSWITCH's name of the hangup cause
 	// Application is the last one that ran, Response what it said.
 	Application string
@@ -75,6 +76,7 @@ type CallEnded struct {
 // Answered is true for "+OK"; otherwise Cause names the hangup cause.
 type OriginateEnded struct {
 	JobUUID  string
+	JobID    string // of the fax job, as the command named it
 	UUID     string // of the channel; "" when none came to be
 	Answered bool
 	Cause    string

@@ -24,7 +24,7 @@ func Parse(block []byte) (Event, error) {
 // fields are raw values found in a block, slices of it.
 type fields struct {
 	name, subclass, uuid, core       []byte
-	jobUUID                          []byte
+	jobUUID, jobCommand              []byte
 	application, response, lastReply []byte
 	hangup, sip                      []byte
 	jobID, attemptID, token          []byte
@@ -102,6 +102,8 @@ func (f *fields) slot(name []byte) *[]byte {
 		return &f.core
 	case "Job-UUID":
 		return &f.jobUUID
+	case "Job-Command-Arg":
+		return &f.jobCommand
 	case "Application":
 		return &f.application
 	case "Application-Response":
@@ -175,11 +177,11 @@ func (f *fields) event(body []byte) (Event, error) {
 		return &Hangup{UUID: uuid, Cause: Unescape(f.hangup)}, nil
 	case "CHANNEL_HANGUP_COMPLETE":
 		return &CallEnded{
-			UUID: uuid, Cause: Unescape(f.hangup), Application: Unescape(f.application), Response: said(f.lastReply),
+			UUID: uuid, JobID: Unescape(f.jobID), Cause: Unescape(f.hangup), Application: Unescape(f.application), Response: said(f.lastReply),
 			SIPStatus: integer(f.sip), Fax: f.fax(),
 		}, nil
 	case "BACKGROUND_JOB":
-		return originateEnded(Unescape(f.jobUUID), body), nil
+		return f.originateEnded(body), nil
 	case "HEARTBEAT":
 		return &Heartbeat{Core: Unescape(f.core)}, nil
 	}
@@ -230,8 +232,13 @@ func words(b []byte) string {
 	return s
 }
 
-func originateEnded(job string, body []byte) *OriginateEnded {
-	e := &OriginateEnded{JobUUID: job}
+func (f *fields) originateEnded(body []byte) *OriginateEnded {
+	e := &OriginateEnded{JobUUID: Unescape(f.jobUUID)}
+	if _, id, ok := strings.Cut(Unescape(f.jobCommand), "faxbot_job_id="); ok {
+		if i := strings.IndexAny(id, ",}"); i >= 0 {
+			e.JobID = id[:i]
+		}
+	}
 	body = bytes.TrimSpace(body)
 	switch {
 	case bytes.HasPrefix(body, []byte("+OK ")):

@@ -1,0 +1,246 @@
+package freeswitch
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fiorix/go-eventsocket/eventsocket"
+)
+
+// commander sends commands to the switch, one at a time, over a go-eventsocket
+// connection that a guard stands before:
+//
+//	commander ── go-eventsocket ── 127.0.0.1 ── guard ── frameReader ── switch
+//
+// The guard reads the switch's messages under Limits, drops every one that is
+// not the answer to a command, and passes each answer on as an api/response
+// whose body begins with a plus sign: never short, never "-E", never a type
+// that the library does not know. So nothing the switch says can end the
+// process, an error reply is a value, and an empty reply is one too.
+type commander struct {
+	conn  *eventsocket.Connection
+	guard *guard
+	send  sync.Mutex
+}
+
+// dialCommander connects and authenticates, within timeout.
+func dialCommander(addr, password string, limits Limits, timeout time.Duration) (*commander, error) {
+	g, err := newGuard(addr, password, limits, timeout)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := eventsocket.Dial(g.listener.Addr().String(), g.ticket)
+	if err != nil {
+		g.close()
+		return nil, fmt.Errorf("commands to %s: %w", addr, err)
+	}
+	return &commander{conn: conn, guard: g}, nil
+}
+
+var errLinkClosed = errors.New("the command link is closed")
+
+// do sends one command, with any further header lines, and returns the body of
+// the answer as the switch sent it, or the text of its Reply-Text. When no
+// answer comes within timeout the connection is closed: a late one would
+// answer the next command.
+func (c *commander) do(command string, timeout time.Duration) (string, error) {
+	c.send.Lock()
+	defer c.send.Unlock()
+	late := time.AfterFunc(timeout, c.close)
+	defer late.Stop()
+	c.guard.awaited.Store(true)
+	ev, err := c.conn.Send(command)
+	if err != nil {
+		c.close()
+		return "", fmt.Errorf("%w: %w", errLinkClosed, err)
+	}
+	return ev.Body[1:], nil // the guard's plus sign
+}
+
+// close ends both connections; a waiting do returns.
+func (c *commander) close() {
+	c.guard.close()
+	c.conn.Close()
+}
+
+// guard is the relay between the library and the switch. It admits one client,
+// which must know the ticket.
+type guard struct {
+	listener net.Listener
+	ticket   string
+	up       net.Conn
+	replies  *frameReader
+	done     chan struct{} // closed when the relay has ended
+	awaited  atomic.Bool   // a command waits for its answer
+	once     sync.Once
+
+	mu   sync.Mutex
+	down net.Conn
+}
+
+func newGuard(addr, password string, limits Limits, timeout time.Duration) (*guard, error) {
+	up, fr, err := dialSwitch(addr, password, limits, timeout)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		up.Close()
+		return nil, fmt.Errorf("relay for commands: %w", err)
+	}
+	g := &guard{listener: listener, ticket: rand.Text(), up: up, replies: fr, done: make(chan struct{})}
+	go g.run(timeout)
+	return g, nil
+}
+
+// dialSwitch opens an authenticated connection to the switch's own event
+// socket (mod_event_socket.c, listener_run).
+func dialSwitch(addr, password string, limits Limits, timeout time.Duration) (net.Conn, *frameReader, error) {
+	dialer := net.Dialer{Timeout: timeout, KeepAlive: limits.KeepAlive}
+	conn, err := dialer.Dial("tcp", addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn.SetDeadline(time.Now().Add(timeout))
+	fr := newFrameReader(conn, limits, nil)
+	if err := authenticate(conn, fr, password); err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("%s: %w", addr, err)
+	}
+	conn.SetDeadline(time.Time{})
+	return conn, fr, nil
+}
+
+// errPassword and errACL name the two ways a switch turns us away.
+var (
+	errPassword = errors.New("FreeSWITCH refused the password; FREESWITCH_ESL_PASSWORD must be the one in event_socket.conf.xml")
+	errACL      = errors.New("FreeSWITCH refused this address; allow it with apply-inbound-acl in event_socket.conf.xml")
+)
+
+func authenticate(conn net.Conn, fr *frameReader, password string) error {
+	f, err := fr.next()
+	if err != nil {
+		return fmt.Errorf("no greeting: %w", err)
+	}
+	switch f.kind() {
+	case authRequest:
+	case "text/rude-rejection":
+		return errACL
+	default:
+		return fmt.Errorf("this is not a FreeSWITCH event socket: it greets with %.40q", f.kind())
+	}
+	if _, err := fmt.Fprintf(conn, "auth %s\n\n", password); err != nil {
+		return err
+	}
+	if f, err = fr.next(); err != nil {
+		return fmt.Errorf("no answer to the password: %w", err)
+	}
+	if !bytes.HasPrefix(f.header("Reply-Text"), []byte("+OK")) {
+		return errPassword
+	}
+	return nil
+}
+
+// run relays until either side ends.
+func (g *guard) run(timeout time.Duration) {
+	defer close(g.done)
+	defer g.shut()
+	down, err := g.admit(timeout)
+	if err != nil {
+		return
+	}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		defer g.shut()
+		io.Copy(g.up, down)
+	}()
+	g.relayReplies(down)
+	g.shut()
+	<-sent
+}
+
+// admit waits for the library to connect and present the ticket.
+func (g *guard) admit(timeout time.Duration) (net.Conn, error) {
+	g.listener.(*net.TCPListener).SetDeadline(time.Now().Add(timeout))
+	for {
+		conn, err := g.listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		conn.SetDeadline(time.Now().Add(timeout))
+		g.mu.Lock()
+		g.down = conn
+		g.mu.Unlock()
+		if g.welcome(conn) {
+			conn.SetDeadline(time.Time{})
+			g.listener.Close()
+			return conn, nil
+		}
+		conn.Close() // a stranger on this machine
+	}
+}
+
+func (g *guard) welcome(conn net.Conn) bool {
+	if _, err := io.WriteString(conn, "Content-Type: "+authRequest+"\r\n\r\n"); err != nil {
+		return false
+	}
+	want := []byte("auth " + g.ticket + "\r\n\r\n")
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(conn, got); err != nil || subtle.ConstantTimeCompare(got, want) != 1 {
+		return false
+	}
+	_, err := io.WriteString(conn, "Content-Type: command/reply\r\nReply-Text: +OK accepted\r\n\r\n")
+	return err == nil
+}
+
+func (g *guard) relayReplies(down net.Conn) {
+	for {
+		f, err := g.replies.next()
+		if err != nil {
+			return
+		}
+		var said []byte
+		switch f.kind() {
+		case commandReply:
+			said = f.header("Reply-Text")
+		case apiResponse:
+			said = f.body
+		default:
+			continue
+		}
+		if !g.awaited.CompareAndSwap(true, false) {
+			continue // nobody asked
+		}
+		if _, err := fmt.Fprintf(down, "Content-Type: %s\nContent-Length: %d\n\n+%s", apiResponse, len(said)+1, said); err != nil {
+			return
+		}
+	}
+}
+
+// shut closes all connections, once.
+func (g *guard) shut() {
+	g.once.Do(func() {
+		g.listener.Close()
+		g.up.Close()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.down != nil {
+			g.down.Close()
+		}
+	})
+}
+
+// close ends the relay and waits for it.
+func (g *guard) close() {
+	g.shut()
+	<-g.done
+}
