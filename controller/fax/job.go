@@ -17,7 +17,7 @@ type Job struct {
 	Options   Options // as submitted, never changed
 
 	Priority    int // 0 (last) to 255 (first)
-	MaxAttempts int // calls that were answered, at the most
+	MaxAttempts int // calls at the most; 0 leaves it to the defaults
 	Dials       int // calls placed that count
 	Tries       int // calls answered
 	DueAt       time.Time
@@ -37,13 +37,29 @@ type Options struct {
 	Gateway   string `json:"gateway,omitempty"`
 }
 
-// Default limits of a job; both are the practice of HylaFAX.
+// Defaults of a job. Dials and tries apart are the practice of HylaFAX.
 const (
-	DefaultMaxAttempts = 3
-	MaxDials           = 12
-	DefaultPriority    = 127
-	DefaultLifetime    = 3 * time.Hour // from DueAt to Deadline
+	DefaultPriority = 127
+	DefaultLifetime = 3 * time.Hour // from DueAt to Deadline
+	defaultDials    = 12
+	defaultTries    = 3
 )
+
+// MaxDials is how many calls may be placed, those that cost nothing apart.
+func (j Job) MaxDials() int {
+	if j.MaxAttempts > 0 {
+		return j.MaxAttempts
+	}
+	return defaultDials
+}
+
+// MaxTries is how many calls may be answered.
+func (j Job) MaxTries() int {
+	if j.MaxAttempts > 0 {
+		return j.MaxAttempts
+	}
+	return defaultTries
+}
 
 // Parameters are what one call may do differently from another.
 type Parameters struct {

@@ -1,0 +1,231 @@
+package controller
+
+import (
+	"fmt"
+
+	"faxbot/controller/fax"
+	"faxbot/dialplan"
+	"faxbot/events"
+)
+
+// witness is who tells us about a call. When two contradict each other the
+// earlier in this list is believed.
+type witness int
+
+const (
+	byCall   witness = iota // the call's own connection
+	byLink                  // the command link to the switch
+	byRecord                // the switch's own record in mod_db
+	byHook                  // the HTTP hook
+	witnesses
+)
+
+// verdict is everything that was said of one call, folded. Hearing the same
+// statements in any order, any number of times, makes the same verdict: every
+// field only grows, and no rule looks at what came first.
+type verdict struct {
+	engine   [witnesses]events.Fax // the fax engine's verdict, by each witness
+	pages    int                   // most pages that anybody saw confirmed
+	line     events.Line
+	begun    bool   // txfax was told to run, or is known to have run
+	answered bool   // the far end picked up
+	response string // of txfax, when no engine was started
+	ended    bool   // the call is over
+	hangup   string // its cause
+	refused  string // the cause with which originate failed
+	sip      int
+}
+
+// hear takes an event of the call's connection or of the link.
+func (v *verdict) hear(w witness, ev events.Event) {
+	switch ev := ev.(type) {
+	case *events.Connected:
+		v.answered = true
+	case *events.Negotiated:
+		v.begun, v.answered = true, true
+		v.meet(ev.Line)
+	case *events.PageConfirmed:
+		v.begun, v.answered = true, true
+		v.pages = max(v.pages, ev.Pages)
+		v.meet(ev.Line)
+	case *events.FaxEnded:
+		v.begun, v.answered = true, true
+		v.judge(w, ev.Fax)
+	case *events.ApplicationEnded:
+		if ev.Application == "txfax" {
+			v.begun, v.answered = true, true
+			v.response = max(v.response, ev.Response)
+			v.judge(w, ev.Fax)
+		}
+	case *events.CallEnded:
+		v.ended = true
+		v.hangup = max(v.hangup, ev.Cause)
+		v.sip = max(v.sip, ev.SIPStatus)
+		if ev.Application == "txfax" {
+			v.begun, v.answered = true, true
+			v.response = max(v.response, ev.Response)
+		}
+		v.judge(w, ev.Fax)
+	case *events.OriginateEnded:
+		if ev.Answered {
+			v.answered = true
+		} else {
+			v.refused = max(v.refused, ev.Cause)
+		}
+	}
+}
+
+// hearRecord takes the switch's own record.
+func (v *verdict) hearRecord(r dialplan.Record) {
+	v.begun, v.answered = true, true // records are kept from the answer on
+	v.pages = max(v.pages, r.Pages)
+	if r.Fax {
+		f := events.Fax{Known: true, Success: r.Success, Code: r.Code, Pages: r.Pages}
+		if r.Success {
+			f.Text = "OK"
+		}
+		v.judge(byRecord, f)
+	}
+	if r.Ended {
+		v.ended = true
+		v.hangup = max(v.hangup, r.Cause)
+	}
+}
+
+// hearHook takes what the HTTP hook posted. It does not end the call: hooks
+// can be replayed and delayed, and run before the call is over.
+func (v *verdict) hearHook(h events.Hook) {
+	if h.Fax.Known {
+		v.answered = true
+		v.judge(byHook, h.Fax)
+	}
+}
+
+// judge keeps a witness's account of the engine's verdict, and the better one
+// should it give several.
+func (v *verdict) judge(w witness, f events.Fax) {
+	v.pages = max(v.pages, f.Pages)
+	v.meet(f.Line)
+	old := v.engine[w]
+	if !f.Known || old.Known && !better(f, old) {
+		return
+	}
+	f.Line = events.Line{}
+	v.engine[w] = f
+}
+
+func better(a, b events.Fax) bool {
+	switch {
+	case a.Success != b.Success:
+		return a.Success
+	case a.Pages != b.Pages:
+		return a.Pages > b.Pages
+	case a.Code != b.Code:
+		return a.Code > b.Code
+	}
+	return a.Text > b.Text
+}
+
+func (v *verdict) meet(l events.Line) {
+	v.line.Rate = max(v.line.Rate, l.Rate)
+	v.line.ECM = v.line.ECM || l.ECM
+	v.line.T38 = v.line.T38 || l.T38
+	v.line.RemoteStation = max(v.line.RemoteStation, l.RemoteStation)
+	v.line.TotalPages = max(v.line.TotalPages, l.TotalPages)
+}
+
+// fax returns the engine's verdict as the best witness gives it.
+func (v *verdict) fax() events.Fax {
+	for _, f := range v.engine {
+		if f.Known {
+			return f
+		}
+	}
+	return events.Fax{Code: fax.NoCode}
+}
+
+// conflict says that two witnesses contradict each other on success.
+func (v *verdict) conflict() bool {
+	best := v.fax()
+	for _, f := range v.engine {
+		if f.Known && f.Success != best.Success {
+			return true
+		}
+	}
+	return false
+}
+
+// delivered says that every due page was confirmed, which nothing that follows
+// can undo. total is the number of pages of the document, 0 when only the
+// switch knows it.
+func (v *verdict) delivered(start, total int) bool {
+	f := v.fax()
+	if total == 0 {
+		total = v.line.TotalPages
+	}
+	return f.Known && f.Success && total > 0 && start+f.Pages >= total
+}
+
+// final says that the result will not change any more. A failure is final only
+// with the call: until then the next call to the number would find it busy, or
+// double.
+func (v *verdict) final(start, total int) bool {
+	return v.ended || v.refused != "" || v.delivered(start, total)
+}
+
+// result says what the call came to, as far as is known. Of a call that is not
+// final it is what would stand if nothing more were ever heard.
+func (v *verdict) result(start, total int) fax.Result {
+	f := v.fax()
+	r := fax.Result{
+		Code: f.Code, Text: f.Text, HangupCause: v.hangup,
+		Pages: v.pages, TotalPages: v.line.TotalPages, Rate: v.line.Rate,
+		ECM: v.line.ECM, T38: v.line.T38, RemoteStation: v.line.RemoteStation,
+	}
+	if r.HangupCause == "" {
+		r.HangupCause = v.refused
+	}
+	switch {
+	case v.delivered(start, total):
+		r.Cause = fax.OK
+	case f.Known && f.Success:
+		r.Cause = fax.PageLost
+		r.Text = fmt.Sprintf("the fax engine reported success, but %d of %d pages were confirmed", start+f.Pages, total)
+	case f.Known && f.Code == 0:
+		r.Cause = fax.Switch
+	case f.Known:
+		r.Cause = fax.CauseOfCode(f.Code)
+	case v.response != "":
+		// txfax says so when the file is missing, and sets no variable at all
+		// (mod_spandsp_fax.c, mod_spandsp_fax_process_fax).
+		r.Cause, r.Text = fax.Document, v.response
+	default:
+		r.Cause, r.Text = v.withoutEngine()
+	}
+	return r
+}
+
+// withoutEngine judges a call in which no fax engine spoke, by its hangup
+// cause.
+func (v *verdict) withoutEngine() (fax.Cause, string) {
+	name := v.hangup
+	if name == "" {
+		name = v.refused
+	}
+	cause := fax.CauseOfHangup(name)
+	switch {
+	case v.sip == 401 || v.sip == 407:
+		return fax.Misconfigured, "the carrier asked for credentials that the gateway does not have"
+	case cause == fax.Withdrawn:
+		// Whether we asked for it is the caller's knowledge.
+		return fax.Switch, "the call was ended on the switch (" + name + ")"
+	case cause != fax.Dropped:
+		return cause, name
+	case v.begun:
+		return fax.Dropped, "the call ended without a fax verdict"
+	case v.answered:
+		return fax.Switch, "the call was answered, but never connected to our socket; check that FreeSWITCH can reach FAXBOT_SOCKET_ADVERTISE"
+	default:
+		return fax.Dropped, "the call ended before it was answered"
+	}
+}
