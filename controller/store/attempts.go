@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// ErrAlreadyEnded is what Finish says of an attempt that has a result.
+var ErrAlreadyEnded = &fax.Error{Problem: fax.Conflict, Detail: "This call has already ended; its first result stands."}
+
+// Outcome is what an attempt's end means for its job.
+type Outcome struct {
+	State     fax.State // Retry, Held, Done, Failed or Cancelled
+	Cause     fax.Cause
+	Error     string    // for a person
+	DueAt     time.Time // of the next call; zero leaves it
+	Confirmed int       // pages of the job confirmed so far, over all attempts; it never shrinks
+	Dials     int       // to be added to the job's dials
+	Tries     int       // to be added to the job's tries
+}
+
+// Advance moves a live attempt on: to dialing, answered, faxing or lost. With
+// the first answered or faxing it sets AnsweredAt and moves the job to
+// sending. What the state machine does not allow is fax.Conflict.
+func (s *Store) Advance(ctx context.Context, id fax.AttemptID, to fax.AttemptState) error {
+	_, _, err := s.changeAttempt(ctx, id, func(a *fax.Attempt, j *fax.Job) error {
+		if to == fax.AttemptEnded || !a.State.CanBecome(to) {
+			return fax.Errorf(fax.Conflict, "The call is %s; it cannot become %s.", a.State, to)
+		}
+		a.State = to
+		if to != fax.AttemptAnswered && to != fax.AttemptFaxing {
+			return nil
+		}
+		if !a.Answered() {
+			a.AnsweredAt = time.Now()
+		}
+		if j.State == fax.Sending {
+			return nil
+		}
+		return move(j, fax.Sending)
+	})
+	return err
+}
+
+// Progress notes how many pages the far end has confirmed in a live attempt.
+// A number that is not higher than before changes nothing.
+func (s *Store) Progress(ctx context.Context, id fax.AttemptID, pages int) error {
+	_, _, err := s.changeAttempt(ctx, id, func(a *fax.Attempt, _ *fax.Job) error {
+		switch {
+		case a.State == fax.AttemptEnded:
+			return ErrAlreadyEnded
+		case pages <= a.Result.Pages:
+			return errUnchanged
+		}
+		a.Result.Pages = pages
+		return nil
+	})
+	return err
+}
+
+// Finish ends a live attempt and moves its job, in one transaction, and
+// returns both as stored. When cancelling was asked for meanwhile, an outcome
+// of Retry or Held becomes Cancelled. Done needs every page confirmed.
+//
+// If the attempt has already ended, the error is ErrAlreadyEnded, nothing
+// changes, and what is stored is returned.
+func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result, o Outcome) (fax.Job, fax.Attempt, error) {
+	return s.changeAttempt(ctx, id, func(a *fax.Attempt, j *fax.Job) error {
+		if a.State == fax.AttemptEnded {
+			return ErrAlreadyEnded
+		}
+		a.State, a.Result, a.EndedAt = fax.AttemptEnded, result, time.Now()
+		j.Dials, j.Tries = j.Dials+o.Dials, j.Tries+o.Tries
+		j.Confirmed = max(j.Confirmed, o.Confirmed)
+		if !o.DueAt.IsZero() {
+			j.DueAt = o.DueAt
+		}
+		switch {
+		case o.State == fax.Sending:
+			return fax.Errorf(fax.Conflict, "The call has ended; it cannot leave the fax %s.", o.State)
+		case o.State == fax.Done && (j.Pages == 0 || j.Confirmed < j.Pages):
+			return fax.Errorf(fax.Conflict, "Only %d of %d pages are confirmed; the fax is not done.", j.Confirmed, j.Pages)
+		case j.CancelAsked && (o.State == fax.Retry || o.State == fax.Held):
+			return cancel(j)
+		}
+		j.Cause, j.Error = o.Cause, o.Error
+		return move(j, o.State)
+	})
+}
+
+// Renew keeps this host's live attempts its own until a time. Leases only
+// grow; an attempt that another host has adopted stays with it.
+func (s *Store) Renew(ctx context.Context, until time.Time) error {
+	return s.commit(ctx, func(ctx context.Context, tx session) error {
+		_, err := tx.ExecContext(ctx, `UPDATE attempts SET lease_until = ?
+			WHERE state <> 'ended' AND host = ? AND lease_until < ?`, at(until), s.host, at(until))
+		return err
+	})
+}
+
+// Adopt makes a live attempt whose lease has ended this host's own. fax.Conflict
+// when another host was faster or is back, ErrAlreadyEnded when it has a result.
+func (s *Store) Adopt(ctx context.Context, id fax.AttemptID, now, until time.Time) (fax.Attempt, error) {
+	_, attempt, err := s.changeAttempt(ctx, id, func(a *fax.Attempt, _ *fax.Job) error {
+		switch {
+		case a.State == fax.AttemptEnded:
+			return ErrAlreadyEnded
+		case a.Host != s.host && a.LeaseUntil.After(now):
+			return fax.Errorf(fax.Conflict, "Host %s looks after this call.", a.Host)
+		}
+		a.Host, a.LeaseUntil = s.host, until
+		return nil
+	})
+	return attempt, err
+}
+
+// changeAttempt reads an attempt and its job under the job's lock, lets edit
+// alter them and stores what is altered. It returns both as they are stored,
+// also when edit refuses.
+func (s *Store) changeAttempt(ctx context.Context, id fax.AttemptID, edit func(*fax.Attempt, *fax.Job) error) (job fax.Job, attempt fax.Attempt, err error) {
+	err = s.commit(ctx, func(ctx context.Context, tx session) error {
+		locked, err := s.lockJob(ctx, tx, `id = (SELECT job_id FROM attempts WHERE id = ?)`, id)
+		if err != nil {
+			return orNotFound(err, "Attempt not found")
+		}
+		var row attemptRow
+		err = tx.GetContext(ctx, &row, `SELECT `+attemptColumns+` FROM attempts WHERE id = ?`, id)
+		if err != nil {
+			return err
+		}
+		job, attempt = locked, row.attempt()
+		j, a := job, attempt
+		if err := edit(&a, &j); err != nil {
+			if err == errUnchanged {
+				return nil
+			}
+			return err
+		}
+		if err := saveAttempt(ctx, tx, &a); err != nil {
+			return err
+		}
+		if j != job {
+			if err := saveJob(ctx, tx, &j); err != nil {
+				return err
+			}
+		}
+		job, attempt = j, a
+		return nil
+	})
+	return job, attempt, err
+}
+
+// saveAttempt writes what may change in an attempt's life.
+func saveAttempt(ctx context.Context, tx session, a *fax.Attempt) error {
+	r := rowOfAttempt(*a)
+	_, err := tx.ExecContext(ctx, `UPDATE attempts SET state = ?, host = ?, cause = ?, code = ?, text = ?,
+		hangup_cause = ?, pages = ?, total_pages = ?, rate = ?, ecm = ?, t38 = ?, remote_station = ?,
+		lease_until = ?, answered_at = ?, ended_at = ? WHERE id = ?`,
+		r.State, r.Host, r.Cause, r.Code, r.Text,
+		r.HangupCause, r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, r.RemoteStation,
+		r.LeaseUntil, r.AnsweredAt, r.EndedAt, r.ID)
+	*a = r.attempt()
+	return err
+}

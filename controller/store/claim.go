@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// ClaimRequest asks for jobs to dial.
+type ClaimRequest struct {
+	Now        time.Time // a job is due when its DueAt is not after it
+	Limit      int       // jobs, at the most
+	LeaseUntil time.Time // until then the calls are this host's alone
+	// Channels is how many calls each gateway carries at once, those of all
+	// hosts together. A gateway that is not listed has no limit.
+	Channels map[string]int
+	// Plan makes the next attempt of a job: ID, Token, Gateway, Switch and
+	// Parameters; the store sets the rest. Free is what is left of Channels at
+	// this instant. Not ok leaves the job for a later claim.
+	//
+	// Plan is called inside the transaction, for a job perhaps more than once:
+	// it must be quick, keep nothing, and never call the store.
+	Plan func(job fax.Job, previous []fax.Attempt, free map[string]int) (attempt fax.Attempt, ok bool)
+}
+
+// Claimed is a job in the state dialing and its new attempt.
+type Claimed struct {
+	Job     fax.Job
+	Attempt fax.Attempt
+}
+
+// Claim takes due jobs that wait in queued or retry, by priority, then the
+// longest due first. For each it stores an attempt in the state created and
+// moves the job to dialing, all in one transaction: when Claim returns, the
+// calls may be placed. No other claim on any host gets the same jobs.
+//
+// Passed over are jobs whose deadline has come, jobs to a number that has a
+// live attempt (so of two jobs to one number the second waits), and jobs whose
+// planned gateway has no free channel.
+func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
+	var claimed []Claimed
+	err := s.commit(ctx, func(ctx context.Context, tx session) error {
+		claimed = nil
+		if s.dialect.claiming != "" {
+			if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
+				return err
+			}
+		}
+		free, err := freeChannels(ctx, tx, r.Channels)
+		if err != nil {
+			return err
+		}
+		taken := map[fax.Number]bool{}
+		var last candidate // where the page before ended
+		for size := max(2*r.Limit, 16); len(claimed) < r.Limit; {
+			page, err := s.candidates(ctx, tx, r.Now, last, size)
+			if err != nil {
+				return err
+			}
+			for _, c := range page {
+				if len(claimed) == r.Limit {
+					break
+				}
+				if taken[c.To] {
+					continue
+				}
+				one, ok, err := s.place(ctx, tx, r, c, free)
+				if err != nil {
+					return err
+				}
+				if ok {
+					taken[c.To] = true
+					claimed = append(claimed, one)
+				}
+			}
+			if len(page) < size {
+				break
+			}
+			last = page[size-1]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+type candidate struct {
+	jobRow
+	Calls int `db:"calls"`
+}
+
+// candidates returns a page of jobs that may be dialled, those after last.
+func (s *Store) candidates(ctx context.Context, tx session, now time.Time, last candidate, size int) ([]candidate, error) {
+	query, args := `SELECT `+jobColumns+`, (SELECT count(*) FROM attempts WHERE job_id = jobs.id) AS calls FROM jobs
+		WHERE state IN ('queued', 'retry') AND due_at <= ? AND deadline > ? AND NOT cancel_asked
+		AND NOT EXISTS (SELECT 1 FROM attempts live WHERE live.to_number = jobs.to_number AND live.state <> 'ended')`,
+		[]any{at(now), at(now)}
+	if last.ID != "" {
+		query += ` AND (priority < ? OR priority = ? AND (due_at > ? OR due_at = ? AND id > ?))`
+		args = append(args, last.Priority, last.Priority, last.DueAt, last.DueAt, last.ID)
+	}
+	var page []candidate
+	err := tx.SelectContext(ctx, &page, query+` ORDER BY priority DESC, due_at, id LIMIT ?`+s.dialect.lockFree, append(args, size)...)
+	return page, err
+}
+
+// place plans and stores one attempt; not ok when the job must wait.
+func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candidate, free map[string]int) (_ Claimed, ok bool, err error) {
+	var previous []attemptRow
+	if c.Calls > 0 {
+		err := tx.SelectContext(ctx, &previous, `SELECT `+attemptColumns+` FROM attempts WHERE job_id = ? ORDER BY ordinal`, c.ID)
+		if err != nil {
+			return Claimed{}, false, err
+		}
+	}
+	job := c.job()
+	planned, ok := r.Plan(job, attempts(previous), free)
+	if !ok {
+		return Claimed{}, false, nil
+	}
+	if left, limited := free[planned.Gateway]; limited {
+		if left <= 0 {
+			return Claimed{}, false, nil
+		}
+		free[planned.Gateway]--
+	}
+	if planned.ID == "" || planned.Token == "" {
+		return Claimed{}, false, fmt.Errorf("the plan for fax %s gives its call no id or no token", job.ID)
+	}
+	row := struct {
+		attemptRow
+		To fax.Number `db:"to_number"`
+	}{rowOfAttempt(fax.Attempt{
+		ID: planned.ID, JobID: job.ID, Ordinal: c.Calls + 1, State: fax.AttemptCreated,
+		Gateway: planned.Gateway, Host: s.host, Switch: planned.Switch, Token: planned.Token,
+		Parameters: planned.Parameters, Result: fax.Result{Code: fax.NoCode},
+		LeaseUntil: r.LeaseUntil, CreatedAt: time.Now(),
+	}), job.To}
+	query, args, err := insert("attempts", attemptColumns+", to_number", row)
+	if err != nil {
+		return Claimed{}, false, err
+	}
+	if err := move(&job, fax.Dialing); err != nil {
+		return Claimed{}, false, err
+	}
+	if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+		return Claimed{}, false, err
+	}
+	if err := saveJob(ctx, tx, &job); err != nil {
+		return Claimed{}, false, err
+	}
+	return Claimed{job, row.attempt()}, true, nil
+}
+
+// freeChannels subtracts the live attempts from what the gateways can carry.
+func freeChannels(ctx context.Context, tx session, channels map[string]int) (map[string]int, error) {
+	var rows []struct {
+		Gateway string `db:"gateway"`
+		Calls   int    `db:"calls"`
+	}
+	err := tx.SelectContext(ctx, &rows, `SELECT gateway, count(*) AS calls FROM attempts WHERE state <> 'ended' GROUP BY gateway`)
+	free := make(map[string]int, len(channels))
+	for name, n := range channels {
+		free[name] = n
+	}
+	for _, r := range rows {
+		if _, limited := free[r.Gateway]; limited {
+			free[r.Gateway] -= r.Calls
+		}
+	}
+	return free, err
+}

@@ -1,0 +1,33 @@
+// Package store keeps jobs and attempts in SQLite or PostgreSQL. It imports
+// nothing of ours but the vocabulary (package fax).
+//
+// # What a returned call means
+//
+// A writing method that returned nil is durable: it survives kill -9 and loss
+// of power. One that returned an error changed nothing, with one exception: a
+// fax.Unavailable that comes while the database was committing (a broken disk
+// or connection) leaves it open, so repeat the call. All of them can be
+// repeated: the state machine refuses, or reports as already done, what has
+// been done before.
+//
+// A context ends the waiting only. Once a write has begun it runs to its end
+// and its true result is returned, even if the context has been cancelled
+// meanwhile, so context.Canceled always means that nothing was written.
+//
+// # Two databases, one set of queries
+//
+// Queries are written once, in SQL that both understand, with `?` in place of
+// values and times as microseconds since 1970 (UTC). What differs stands in
+// dialect.go.
+//
+// SQLite allows one writer and needs one fsync for each commit, so group.go
+// gathers the writes of all goroutines into one transaction. PostgreSQL does
+// the like by itself: pool.go gives every write its own transaction there.
+//
+// # What the database itself refuses
+//
+// Every writing method reads the row under a lock and asks package fax whether
+// it may move. Behind that stand constraints which no bug can pass: a CHECK of
+// the state words, of pages before "done", and unique indices which allow one
+// attempt that has not ended for each job, and one for each number.
+package store

@@ -1,0 +1,212 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// Idempotency recognises a submission that is repeated. The zero value
+// recognises nothing.
+type Idempotency struct {
+	Key    string // chosen by the submitter; each owner's keys are its own
+	Digest string // of all that was submitted
+}
+
+// Create stores a new job in the state received. It sets State, CreatedAt and
+// UpdatedAt; a zero DueAt becomes now, a zero Deadline DueAt plus
+// fax.DefaultLifetime. When the owner has used the key before, the earlier job
+// is returned and existed is true if the digest is the same; with another
+// digest the answer is fax.Conflict.
+func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fax.Job, existed bool, err error) {
+	now := time.Now()
+	job.State, job.CreatedAt, job.UpdatedAt = fax.Received, now, now
+	if job.DueAt.IsZero() {
+		job.DueAt = now
+	}
+	if job.Deadline.IsZero() {
+		job.Deadline = job.DueAt.Add(fax.DefaultLifetime)
+	}
+	row := struct {
+		jobRow
+		Key    string `db:"idempotency_key"`
+		Digest string `db:"idempotency_digest"`
+	}{rowOfJob(job), clean(idem.Key), clean(idem.Digest)}
+	query, args, err := insert("jobs", jobColumns+", idempotency_key, idempotency_digest", row)
+	if err != nil {
+		return fax.Job{}, false, fmt.Errorf("store: %w", err)
+	}
+	query += ` ON CONFLICT (owner, idempotency_key) WHERE idempotency_key <> '' DO NOTHING`
+	err = s.commit(ctx, func(ctx context.Context, tx session) error {
+		result, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); n == 1 || err != nil {
+			return err
+		}
+		digest := row.Digest
+		err = tx.GetContext(ctx, &row, `SELECT `+jobColumns+`, idempotency_key, idempotency_digest
+			FROM jobs WHERE owner = ? AND idempotency_key = ?`, row.Owner, row.Key)
+		if err == nil && row.Digest != digest {
+			return &fax.Error{Problem: fax.Conflict, Detail: "This idempotency key was used for another fax; use a new key."}
+		}
+		return err
+	})
+	if err != nil {
+		return fax.Job{}, false, err
+	}
+	return row.job(), row.ID != job.ID, nil
+}
+
+// Prepared moves a received job to queued, with its pages counted.
+// fax.Conflict when it is no longer received: it was cancelled meanwhile.
+func (s *Store) Prepared(ctx context.Context, id fax.JobID, pages int) error {
+	_, err := s.change(ctx, id, func(j *fax.Job) error {
+		if pages < 1 {
+			return fax.Errorf(fax.Invalid, "a fax has at least one page, not %d", pages)
+		}
+		j.Pages = pages
+		return moveFrom(fax.Received, j, fax.Queued)
+	})
+	return err
+}
+
+// Refuse moves a received job to failed: its document cannot be faxed.
+func (s *Store) Refuse(ctx context.Context, id fax.JobID, cause fax.Cause, why string) error {
+	_, err := s.change(ctx, id, func(j *fax.Job) error {
+		j.Cause, j.Error = cause, why
+		return moveFrom(fax.Received, j, fax.Failed)
+	})
+	return err
+}
+
+// AskCancel cancels a job that is not on the line at once. On the line it only
+// sets CancelAsked: whoever owns the call hangs up, and Finish then leaves
+// nothing to retry. A finished job is returned as it is.
+func (s *Store) AskCancel(ctx context.Context, id fax.JobID) (fax.Job, error) {
+	return s.change(ctx, id, func(j *fax.Job) error {
+		switch {
+		case j.State.Terminal():
+			return errUnchanged
+		case j.State.OnTheLine():
+			if j.CancelAsked {
+				return errUnchanged
+			}
+			j.CancelAsked = true
+			return nil
+		}
+		return cancel(j)
+	})
+}
+
+// Release puts a held job back into the queue, due now. A person decided so:
+// its deadline is at least fax.DefaultLifetime away.
+func (s *Store) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
+	return s.change(ctx, id, func(j *fax.Job) error {
+		now := time.Now()
+		j.DueAt, j.Cause, j.Error = now, "", ""
+		if fresh := now.Add(fax.DefaultLifetime); j.Deadline.Before(fresh) {
+			j.Deadline = fresh
+		}
+		return moveFrom(fax.Held, j, fax.Queued)
+	})
+}
+
+// Expire fails the waiting jobs whose deadline has come, and returns them.
+func (s *Store) Expire(ctx context.Context, now time.Time) ([]fax.Job, error) {
+	var rows []jobRow
+	err := s.commit(ctx, func(ctx context.Context, tx session) error {
+		rows = nil
+		return tx.SelectContext(ctx, &rows, `UPDATE jobs SET state = 'failed', cause = ?, error = ?, updated_at = ?
+			WHERE state IN ('queued', 'retry') AND deadline <= ? RETURNING `+jobColumns,
+			fax.Expired, fax.Expired.Advice().Tell, at(time.Now()), at(now))
+	})
+	return jobs(rows), err
+}
+
+// Purged notes that the jobs' documents are gone, so that Finished no longer
+// names them.
+func (s *Store) Purged(ctx context.Context, ids []fax.JobID) error {
+	return s.commit(ctx, func(ctx context.Context, tx session) error {
+		for _, id := range ids {
+			_, err := tx.ExecContext(ctx, `UPDATE jobs SET purged_at = ?
+				WHERE id = ? AND state IN ('done', 'failed', 'cancelled')`, at(time.Now()), id)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// errUnchanged ends a change without writing and without an error.
+var errUnchanged = errors.New("nothing to change")
+
+// change reads a job under a lock, lets edit alter it and stores it. It
+// returns the job as stored.
+func (s *Store) change(ctx context.Context, id fax.JobID, edit func(*fax.Job) error) (fax.Job, error) {
+	var job fax.Job
+	err := s.commit(ctx, func(ctx context.Context, tx session) (err error) {
+		if job, err = s.lockJob(ctx, tx, `id = ?`, id); err != nil {
+			return orNotFound(err, "Job not found")
+		}
+		before := job
+		if err := edit(&job); err == errUnchanged {
+			job = before
+			return nil
+		} else if err != nil {
+			return err
+		}
+		return saveJob(ctx, tx, &job)
+	})
+	if err != nil {
+		return fax.Job{}, err
+	}
+	return job, nil
+}
+
+func (s *Store) commit(ctx context.Context, do func(context.Context, session) error) error {
+	return s.dialect.explain("store the fax", s.write(ctx, do))
+}
+
+func (s *Store) lockJob(ctx context.Context, tx session, where string, arg any) (fax.Job, error) {
+	var row jobRow
+	err := tx.GetContext(ctx, &row, `SELECT `+jobColumns+` FROM jobs WHERE `+where+s.dialect.lock, arg)
+	return row.job(), err
+}
+
+// saveJob writes what may change in a job's life.
+func saveJob(ctx context.Context, tx session, j *fax.Job) error {
+	j.UpdatedAt = time.Now()
+	row := rowOfJob(*j)
+	_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, cause = ?, error = ?, pages = ?, confirmed = ?, dials = ?,
+		tries = ?, due_at = ?, deadline = ?, cancel_asked = ?, updated_at = ? WHERE id = ?`,
+		row.State, row.Cause, row.Error, row.Pages, row.Confirmed, row.Dials,
+		row.Tries, row.DueAt, row.Deadline, row.CancelAsked, row.UpdatedAt, row.ID)
+	*j = row.job()
+	return err
+}
+
+func move(j *fax.Job, to fax.State) error {
+	if !j.State.CanBecome(to) {
+		return fax.Errorf(fax.Conflict, "The fax is %s; it cannot become %s.", j.State, to)
+	}
+	j.State = to
+	return nil
+}
+
+func moveFrom(from fax.State, j *fax.Job, to fax.State) error {
+	if j.State != from {
+		return fax.Errorf(fax.Conflict, "The fax is %s, not %s.", j.State, from)
+	}
+	return move(j, to)
+}
+
+func cancel(j *fax.Job) error {
+	j.Cause, j.Error = fax.Withdrawn, fax.Withdrawn.Advice().Tell
+	return move(j, fax.Cancelled)
+}

@@ -1,0 +1,234 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+)
+
+// Options are what Open needs beside the URL.
+type Options struct {
+	// Host names this daemon: its attempts carry the name, and no other daemon
+	// on the same database may have it. It stays the same over restarts.
+	Host string
+	// Logger hears about migrations; nil means nobody does.
+	Logger *slog.Logger
+}
+
+// Store keeps jobs and attempts. Its methods may be called from any goroutine.
+type Store struct {
+	dialect dialect
+	host    string
+	read    session
+	write   func(ctx context.Context, do func(context.Context, session) error) error
+	closers []func() error // in the order of opening
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Open opens the database that the setting DATABASE_URL names and brings its
+// tables up to date. The form is SQLAlchemy's:
+//
+//	sqlite:///./faxbot.db               relative to the working directory
+//	sqlite:////var/lib/faxbot/faxbot.db absolute; the file is made, its folder is not
+//	postgresql://user:password@host/name?sslmode=…   also postgres://
+//
+// A driver's name after a plus sign (postgresql+psycopg2) is ignored. Errors
+// name the setting and never hold the password.
+func Open(ctx context.Context, databaseURL string, opts Options) (*Store, error) {
+	if opts.Host == "" {
+		return nil, errors.New("store: Options.Host must name this daemon")
+	}
+	log := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	s := &Store{host: opts.Host}
+	var err error
+	scheme, rest, found := strings.Cut(databaseURL, "://")
+	scheme, _, _ = strings.Cut(scheme, "+")
+	switch {
+	case found && scheme == "sqlite":
+		err = s.openSQLite(ctx, rest, log)
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		err = s.openPostgres(ctx, "postgres://"+rest, log)
+	default:
+		err = errors.New("it must begin with sqlite:/// or postgresql://")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", errors.Join(err, s.Close()))
+	}
+	return s, nil
+}
+
+// Close lets the writes that have begun finish, refuses the waiting ones with
+// fax.Unavailable and closes all connections. Call it once.
+func (s *Store) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// Ping proves that the database can be written and read, by noting the time
+// at which this host was seen.
+func (s *Store) Ping(ctx context.Context) error {
+	now := time.Now().UnixMicro()
+	err := s.commit(ctx, func(ctx context.Context, tx session) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO hosts (name, seen_at) VALUES (?, ?)
+			ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at`, s.host, now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var seen int64
+	err = s.get(ctx, &seen, `SELECT seen_at FROM hosts WHERE name = ?`, s.host)
+	if err == nil && seen < now {
+		return errors.New("store: the database forgot what it has just stored")
+	}
+	return err
+}
+
+func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) error {
+	s.dialect = dialects["sqlite"]
+	file, options, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "?")
+	switch {
+	case !strings.HasPrefix(rest, "/"):
+		return errors.New("a SQLite file is written with three slashes (sqlite:///./faxbot.db) or, from the root, four (sqlite:////var/lib/faxbot.db)")
+	case file == "" || file == ":memory:":
+		return errors.New("a database in memory would lose accepted faxes; name a file, for instance sqlite:///./faxbot.db")
+	case options != "":
+		return errors.New("a SQLite file takes no options after the question mark; remove them")
+	}
+	if _, err := os.Stat(filepath.Dir(file)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist; create it", filepath.Dir(file))
+	}
+	// Numbers and names are nobody else's business; SQLite gives the files
+	// beside it the same permissions.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+
+	settings := url.Values{
+		"_busy_timeout": {"10000"}, // ms, for another program that writes
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"}, // fsync at each commit
+		"_foreign_keys": {"1"},
+		"_dqs":          {"0"},
+		"_txlock":       {"immediate"},
+	}
+	name := "file:" + (&url.URL{Path: file}).EscapedPath() + "?"
+	writer, err := s.connect("sqlite", name+settings.Encode(), 1)
+	if err != nil {
+		return err
+	}
+	if err := s.migrate(ctx, writer, log); err != nil {
+		return err
+	}
+	conn, err := writer.Connx(ctx)
+	if err != nil {
+		return err
+	}
+	g := newGroup(conn)
+	s.write = g.write
+	s.closers = append(s.closers, g.close)
+
+	settings.Set("_query_only", "1")
+	readers, err := s.connect("sqlite", name+settings.Encode(), connections)
+	if err != nil {
+		return err
+	}
+	s.read = &prepared{on: readers}
+	return nil
+}
+
+func (s *Store) openPostgres(ctx context.Context, databaseURL string, log *slog.Logger) error {
+	s.dialect = dialects["postgres"]
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		// The parser's own words would repeat the URL.
+		return errors.New("this is not a URL; write special characters in the password as %40 and the like")
+	}
+	settings := u.Query()
+	for name, value := range map[string]string{
+		"sslmode":           cmp.Or(os.Getenv("PGSSLMODE"), "prefer"), // as libpq does
+		"connect_timeout":   "10",                                     // s
+		"application_name":  "faxbot",
+		"binary_parameters": "yes", // see rebound
+	} {
+		if !settings.Has(name) {
+			settings.Set(name, value)
+		}
+	}
+	u.RawQuery = settings.Encode()
+	db, err := s.connect("postgres", u.String(), connections)
+	if err == nil {
+		err = s.migrate(ctx, db, log)
+	}
+	if err != nil {
+		return withoutPassword(err, u)
+	}
+	s.read = rebound{db}
+	s.write = pool{db}.write
+	return nil
+}
+
+// withoutPassword is for the errors of drivers, whose words we do not choose.
+func withoutPassword(err error, u *url.URL) error {
+	text := err.Error()
+	if password, _ := u.User.Password(); password != "" {
+		text = strings.NewReplacer(password, "***", u.User.String(), u.User.Username()).Replace(text)
+	}
+	return errors.New(text)
+}
+
+func (s *Store) connect(driver, name string, limit int) (*sqlx.DB, error) {
+	db, err := sqlx.Open(driver, name)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, db.Close)
+	db.SetMaxOpenConns(limit)
+	db.SetMaxIdleConns(limit)
+	return db, nil
+}
+
+func (s *Store) migrate(ctx context.Context, db *sqlx.DB, log *slog.Logger) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	tables, err := goose.NewProvider(s.dialect.goose, db.DB, files,
+		goose.WithTableName("faxbot_schema"), goose.WithSlog(log), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	if s.dialect.migrating != "" {
+		turn, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer turn.Rollback() //nolint:errcheck // it changes nothing, it only holds the lock
+		if _, err := turn.ExecContext(ctx, s.dialect.migrating); err != nil {
+			return err
+		}
+	}
+	_, err = tables.Up(ctx)
+	return err
+}

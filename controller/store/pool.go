@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+const (
+	connections = 10
+	writeLimit  = 30 * time.Second // for one write, all its tries together
+	writeTries  = connections + 2  // a restarted server leaves every idle connection dead
+)
+
+// pool gives each write of PostgreSQL its own transaction.
+type pool struct{ db *sqlx.DB }
+
+// write runs do within a transaction and returns once it is committed. When
+// ctx ends before a connection was free, do never runs; afterwards ctx is not
+// looked at. do runs again after a deadlock or a serialization failure.
+func (p pool) write(ctx context.Context, do func(context.Context, session) error) error {
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
+	defer cancel()
+	for try := 1; ; try++ {
+		conn, err := p.db.Connx(ctx)
+		if err != nil {
+			return err
+		}
+		err = once(detached, conn, do)
+		conn.Close()
+		switch {
+		case try == writeTries:
+			return err
+		case errors.Is(err, errStale):
+		case pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil:
+			// Whoever lost the deadlock steps back, each for another time.
+			select {
+			case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
+			case <-detached.Done():
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// errStale says that the connection died while it was idle: nothing was sent.
+var errStale = errors.New("the idle connection was dead")
+
+func once(ctx context.Context, conn *sqlx.Conn, do func(context.Context, session) error) error {
+	tx, err := conn.BeginTxx(ctx, nil)
+	if errors.Is(err, driver.ErrBadConn) {
+		return fmt.Errorf("%w: %w", errStale, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := do(ctx, rebound{tx}); err != nil {
+		_ = tx.Rollback() // err says it better; an unanswered transaction is rolled back by the server
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// Filter chooses jobs; every zero field means all.
+type Filter struct {
+	Owner  string
+	States []fax.State
+	Status fax.Status // together with States: both must hold
+	To     fax.Number
+	After  fax.JobID // only jobs submitted before this one: the last one of the page before
+	Offset int
+	Limit  int
+}
+
+func (f Filter) where() (string, []any) {
+	clauses, args := []string{"1 = 1"}, []any{}
+	add := func(clause string, values ...any) {
+		clauses, args = append(clauses, clause), append(args, values...)
+	}
+	if f.Owner != "" {
+		add("owner = ?", f.Owner)
+	}
+	if f.To != "" {
+		add("to_number = ?", f.To)
+	}
+	if f.After != "" {
+		add("id < ?", f.After)
+	}
+	if f.States != nil || f.Status != "" {
+		var words []string
+		for _, s := range fax.States {
+			if (f.Status == "" || s.Status() == f.Status) && (f.States == nil || slices.Contains(f.States, s)) {
+				words = append(words, "'"+string(s)+"'")
+			}
+		}
+		if words == nil {
+			words = []string{"NULL"}
+		}
+		add("state IN (" + strings.Join(words, ", ") + ")")
+	}
+	return strings.Join(clauses, " AND "), args
+}
+
+// Find returns the job, or fax.NotFound.
+func (s *Store) Find(ctx context.Context, id fax.JobID) (fax.Job, error) {
+	var row jobRow
+	err := s.get(ctx, &row, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id)
+	return row.job(), orNotFound(err, "Job not found")
+}
+
+// List returns jobs, the latest submitted first.
+func (s *Store) List(ctx context.Context, f Filter) ([]fax.Job, error) {
+	where, args := f.where()
+	query := `SELECT ` + jobColumns + ` FROM jobs WHERE ` + where + ` ORDER BY id DESC`
+	if f.Limit > 0 {
+		query, args = query+` LIMIT ?`, append(args, f.Limit)
+		if f.Offset > 0 {
+			query, args = query+` OFFSET ?`, append(args, f.Offset)
+		}
+	}
+	return s.jobs(ctx, query, args...)
+}
+
+// Count says how many jobs List would return without After, Offset and Limit.
+// It looks at every one of them.
+func (s *Store) Count(ctx context.Context, f Filter) (int, error) {
+	f.After = ""
+	where, args := f.where()
+	var n int
+	return n, s.get(ctx, &n, `SELECT count(*) FROM jobs WHERE `+where, args...)
+}
+
+// Unprepared returns received jobs, by priority, then in order of submission.
+func (s *Store) Unprepared(ctx context.Context, limit int) ([]fax.Job, error) {
+	return s.jobs(ctx, `SELECT `+jobColumns+` FROM jobs WHERE state = 'received'
+		ORDER BY priority DESC, id LIMIT ?`, limit)
+}
+
+// NextDue says when the first job that is not due at the time after becomes
+// so; false when there is none. Ask with the Now of the last Claim: what was
+// due then and not claimed waits for a call to end, not for time to pass.
+func (s *Store) NextDue(ctx context.Context, after time.Time) (time.Time, bool, error) {
+	var due moment
+	err := s.get(ctx, &due, `SELECT min(due_at) FROM jobs WHERE state IN ('queued', 'retry') AND due_at > ?`, at(after))
+	return due.Time, !due.IsZero(), err
+}
+
+// Stats counts the open jobs by state; a state without jobs is 0. Finished
+// jobs are not counted: there may be millions.
+func (s *Store) Stats(ctx context.Context) (map[fax.State]int, error) {
+	var rows []struct {
+		State fax.State `db:"state"`
+		Jobs  int       `db:"jobs"`
+	}
+	err := s.list(ctx, &rows, `SELECT state, count(*) AS jobs FROM jobs
+		WHERE state NOT IN ('done', 'failed', 'cancelled') GROUP BY state`)
+	stats := map[fax.State]int{}
+	for _, state := range fax.States {
+		if !state.Terminal() {
+			stats[state] = 0
+		}
+	}
+	for _, r := range rows {
+		stats[r.State] = r.Jobs
+	}
+	return stats, err
+}
+
+// Finished returns jobs that ended before a time and whose documents have not
+// been purged, the longest ended first.
+func (s *Store) Finished(ctx context.Context, before time.Time, limit int) ([]fax.JobID, error) {
+	var ids []fax.JobID
+	return ids, s.list(ctx, &ids, `SELECT id FROM jobs
+		WHERE state IN ('done', 'failed', 'cancelled') AND purged_at IS NULL AND updated_at < ?
+		ORDER BY updated_at LIMIT ?`, at(before), limit)
+}
+
+// Attempts returns a job's attempts, the first call first; none for a job
+// that does not exist.
+func (s *Store) Attempts(ctx context.Context, id fax.JobID) ([]fax.Attempt, error) {
+	return s.attempts(ctx, `SELECT `+attemptColumns+` FROM attempts WHERE job_id = ? ORDER BY ordinal`, id)
+}
+
+// Attempt returns the attempt, or fax.NotFound.
+func (s *Store) Attempt(ctx context.Context, id fax.AttemptID) (fax.Attempt, error) {
+	var row attemptRow
+	err := s.get(ctx, &row, `SELECT `+attemptColumns+` FROM attempts WHERE id = ?`, id)
+	return row.attempt(), orNotFound(err, "Attempt not found")
+}
+
+// Live returns this host's attempts that have not ended: after a restart, the
+// calls to take up again.
+func (s *Store) Live(ctx context.Context) ([]fax.Attempt, error) {
+	return s.attempts(ctx, `SELECT `+attemptColumns+` FROM attempts
+		WHERE state <> 'ended' AND host = ? ORDER BY created_at, id`, s.host)
+}
+
+// Orphans returns the attempts of all hosts that have not ended and whose
+// lease has. Adopt one before acting for it.
+func (s *Store) Orphans(ctx context.Context, now time.Time) ([]fax.Attempt, error) {
+	return s.attempts(ctx, `SELECT `+attemptColumns+` FROM attempts
+		WHERE state <> 'ended' AND lease_until <= ? ORDER BY lease_until, id`, at(now))
+}
+
+func (s *Store) jobs(ctx context.Context, query string, args ...any) ([]fax.Job, error) {
+	var rows []jobRow
+	err := s.list(ctx, &rows, query, args...)
+	return jobs(rows), err
+}
+
+func (s *Store) attempts(ctx context.Context, query string, args ...any) ([]fax.Attempt, error) {
+	var rows []attemptRow
+	err := s.list(ctx, &rows, query, args...)
+	return attempts(rows), err
+}
+
+func (s *Store) get(ctx context.Context, dest any, query string, args ...any) error {
+	return s.explainRead(ctx, s.read.GetContext(ctx, dest, query, args...))
+}
+
+func (s *Store) list(ctx context.Context, dest any, query string, args ...any) error {
+	return s.explainRead(ctx, s.read.SelectContext(ctx, dest, query, args...))
+}
+
+func (s *Store) explainRead(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.dialect.explain("be read", err)
+}
+
+func orNotFound(err error, detail string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return &fax.Error{Problem: fax.NotFound, Detail: detail}
+	}
+	return err
+}
