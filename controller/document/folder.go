@@ -1,0 +1,366 @@
+package document
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"faxbot/controller/fax"
+)
+
+// Config says where documents are kept and what they may cost.
+type Config struct {
+	Dir         string        // FAX_DATA_DIR; created when missing
+	MaxBytes    int64         // of all files of one job; 10 MiB when 0
+	MaxPages    int           // of one fax; 500 when 0
+	Timeout     time.Duration // of one Prepare; 60 s when 0
+	Ghostscript string        // program; "gs" from PATH when empty
+	Logger      *slog.Logger  // slog.Default when nil
+}
+
+// Limits where Config is silent, and what Check wants to find free.
+const (
+	DefaultMaxBytes = 10 << 20
+	DefaultMaxPages = 500
+	DefaultTimeout  = time.Minute
+	minFree         = 64 << 20
+)
+
+const (
+	incoming  = "incoming"
+	tiffName  = "fax.tiff"
+	bucketLen = 6
+	dirMode   = 0o750
+)
+
+// Folder keeps documents. It is safe for concurrent use, also by several
+// processes and hosts that share Config.Dir.
+type Folder struct {
+	Config
+	stage string   // ours alone, inside DIR/incoming
+	lock  *os.File // held as long as stage is in use
+}
+
+// Open makes the folders and sweeps what earlier processes left half done.
+// Ghostscript may be missing: Check and Prepare say so. The caller closes the
+// Folder.
+func Open(c Config) (*Folder, error) {
+	if c.Dir == "" {
+		return nil, errors.New("FAX_DATA_DIR is empty: name a folder for documents")
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("document folder (FAX_DATA_DIR): %w", err)
+	}
+	c.Dir = dir
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = DefaultMaxBytes
+	}
+	if c.MaxPages <= 0 {
+		c.MaxPages = DefaultMaxPages
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	f := &Folder{Config: c}
+	if err := f.open(); err != nil {
+		return nil, fmt.Errorf("document folder (FAX_DATA_DIR): %w", err)
+	}
+	return f, nil
+}
+
+func (f *Folder) open() error {
+	if err := os.MkdirAll(filepath.Dir(f.Dir), dirMode); err != nil {
+		return err
+	}
+	all := filepath.Join(f.Dir, incoming)
+	for _, dir := range []string{f.Dir, all} {
+		if err := mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if err := f.sweep(all); err != nil {
+		return err
+	}
+	return f.makeStage(all)
+}
+
+// makeStage makes our own folder for what is under way. Another process that is
+// just sweeping may take it for abandoned until it is locked, so it tries again.
+func (f *Folder) makeStage(all string) error {
+	var failed error
+	for range 10 {
+		stage, err := os.MkdirTemp(all, "")
+		if err != nil {
+			return err
+		}
+		lock, err := lockStage(stage)
+		if err == nil {
+			if err = setMode(stage); err == nil {
+				f.stage, f.lock = stage, lock
+				return nil
+			}
+			_ = lock.Close()
+		}
+		failed = err
+	}
+	return failed
+}
+
+// sweep removes the stages whose process is gone, which their lock tells.
+func (f *Folder) sweep(all string) error {
+	stages, err := os.ReadDir(all)
+	if err != nil {
+		return err
+	}
+	for _, s := range stages {
+		stage := filepath.Join(all, s.Name())
+		lock, err := lockStage(stage)
+		if err != nil {
+			continue // another process is using it
+		}
+		err = os.RemoveAll(stage)
+		_ = lock.Close()
+		if err != nil {
+			return err
+		}
+		f.Logger.Info("removed uploads that an earlier process left incomplete", "folder", stage)
+	}
+	return nil
+}
+
+// lockStage fails at once when another process has the lock. The kernel frees
+// it when its holder dies, however it dies.
+func lockStage(stage string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(stage, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
+// Close removes what is under way. No other method may be running or be called
+// afterwards.
+func (f *Folder) Close() error {
+	return errors.Join(os.RemoveAll(f.stage), f.lock.Close())
+}
+
+// Check says whether documents can be taken in and converted now; its error
+// tells the operator what to do.
+func (f *Folder) Check(ctx context.Context) error {
+	return errors.Join(f.checkGhostscript(ctx), f.checkWritable(), f.checkFree())
+}
+
+func (f *Folder) checkWritable() error {
+	probe := filepath.Join(f.stage, "check")
+	err := writeFile(probe, strings.NewReader("written by the health check"), 0o600)
+	if err == nil {
+		err = syncDir(f.stage)
+	}
+	_ = os.Remove(probe)
+	if err != nil {
+		return fmt.Errorf("document folder %s cannot be written: %w; check its owner and mode", f.Dir, err)
+	}
+	return nil
+}
+
+func (f *Folder) checkFree() error {
+	free, err := freeBytes(f.Dir)
+	if err != nil {
+		return fmt.Errorf("document folder %s: %w", f.Dir, err)
+	}
+	if free < minFree {
+		return fmt.Errorf("document folder %s: only %d MiB are free, %d are needed; remove files or enlarge the disk", f.Dir, free>>20, minFree>>20)
+	}
+	return nil
+}
+
+func freeBytes(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:gosec,unconvert // the types differ between systems
+}
+
+func (f *Folder) jobDir(id fax.JobID) string {
+	return filepath.Join(f.Dir, string(id)[:bucketLen], string(id))
+}
+
+// TIFF returns the absolute path of a job's fax, which exists after Prepare.
+func (f *Folder) TIFF(id fax.JobID) string { return filepath.Join(f.jobDir(id), tiffName) }
+
+// Source opens the nth file of a job as it was submitted; n counts from 1. The
+// caller closes it.
+func (f *Folder) Source(id fax.JobID, n int) (io.ReadCloser, Kind, error) {
+	list, err := f.sources(id)
+	if err != nil {
+		return nil, "", err
+	}
+	if n < 1 || n > len(list) {
+		return nil, "", fax.Errorf(fax.NotFound, "Document not found")
+	}
+	r, err := os.Open(filepath.Join(f.jobDir(id), list[n-1].name()))
+	if err != nil {
+		return nil, "", fmt.Errorf("opening a submitted document: %w", err)
+	}
+	return r, list[n-1].kind, nil
+}
+
+// source is one submitted file: the nth, from 1.
+type source struct {
+	n    int
+	kind Kind
+}
+
+func (s source) name() string { return strconv.Itoa(s.n) + "." + string(s.kind) }
+
+// sources lists a job's files in order.
+func (f *Folder) sources(id fax.JobID) ([]source, error) {
+	if _, err := fax.ParseJobID(string(id)); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(f.jobDir(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fax.Errorf(fax.NotFound, "The job's documents are not kept any more")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing a job's documents: %w", err)
+	}
+	list := make([]source, len(entries))
+	count := 0
+	for _, e := range entries {
+		base, kind, _ := strings.Cut(e.Name(), ".")
+		if n, err := strconv.Atoi(base); err == nil && n >= 1 && n <= len(list) {
+			list[n-1] = source{n, Kind(kind)}
+			count++
+		}
+	}
+	for _, s := range list[:count] {
+		if s.n == 0 {
+			return nil, fax.Errorf(fax.NotFound, "A document of the job is missing from the document folder")
+		}
+	}
+	return list[:count], nil
+}
+
+// Remove deletes all that is kept of a job. A job that is not kept is no error.
+func (f *Folder) Remove(ctx context.Context, id fax.JobID) error {
+	if _, err := fax.ParseJobID(string(id)); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	dir := f.jobDir(id)
+	// The folder goes out of sight first, so that a job is either whole or gone.
+	trash := filepath.Join(f.stage, "removed-"+string(id))
+	switch err := os.Rename(dir, trash); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("removing a job's documents: %w", err)
+	}
+	bucket := filepath.Dir(dir)
+	if err := syncDir(bucket); err != nil {
+		return fmt.Errorf("removing a job's documents: %w", err)
+	}
+	_ = os.Remove(bucket) // succeeds for the last of its time only
+	if err := os.RemoveAll(trash); err != nil {
+		return fmt.Errorf("removing a job's documents: %w", err)
+	}
+	return nil
+}
+
+// Jobs yields the id of every job whose documents are kept, oldest first by
+// four and a half hours, so that the caller can remove those nobody knows.
+func (f *Folder) Jobs() iter.Seq2[fax.JobID, error] {
+	return func(yield func(fax.JobID, error) bool) {
+		buckets, err := os.ReadDir(f.Dir)
+		if err != nil {
+			yield("", fmt.Errorf("listing the document folder: %w", err))
+			return
+		}
+		for _, b := range buckets {
+			if len(b.Name()) != bucketLen {
+				continue
+			}
+			jobs, err := os.ReadDir(filepath.Join(f.Dir, b.Name()))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				yield("", fmt.Errorf("listing the document folder: %w", err))
+				return
+			}
+			for _, j := range jobs {
+				id, err := fax.ParseJobID(j.Name())
+				if err == nil && !yield(id, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// mkdir makes one folder as doc.go describes, whatever the umask.
+func mkdir(path string) error {
+	if err := os.Mkdir(path, dirMode); err != nil {
+		return err
+	}
+	return setMode(path)
+}
+
+func setMode(dir string) error {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, dirMode|st.Mode()&fs.ModeSetgid)
+}
+
+// writeFile writes and syncs a new file.
+func writeFile(path string, r io.Reader, mode fs.FileMode) error {
+	w, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	if err == nil {
+		err = w.Sync()
+	}
+	return errors.Join(err, w.Close())
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// unavailable turns an error of ours into one that may be shown.
+func unavailable(what string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &fax.Error{Problem: fax.Unavailable, Detail: "No room left for documents; try again later", Cause: fmt.Errorf("%s: %w", what, err)}
+	}
+	return &fax.Error{Problem: fax.Unavailable, Detail: "The document could not be stored; try again later", Cause: fmt.Errorf("%s: %w", what, err)}
+}

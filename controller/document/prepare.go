@@ -1,0 +1,144 @@
+package document
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"faxbot/controller/fax"
+)
+
+// Width is the number of pixels in every line of a fax (T.4, 2.2: 1728 along
+// 215 mm).
+const Width = 1728
+
+// Resolution is the number of lines to an inch (T.4, 2.2 in metric units).
+type Resolution int
+
+// The resolutions that receivers have: every one Standard, nearly all Fine.
+const (
+	Standard Resolution = 98
+	Fine     Resolution = 196
+)
+
+func (r Resolution) dpi() string { return "204x" + strconv.Itoa(int(r)) }
+
+// Options are what a job may choose about its pages.
+type Options struct {
+	Resolution Resolution // Fine when 0
+}
+
+// Fax is a document ready to be transmitted.
+type Fax struct {
+	Path    string // absolute
+	Pages   int
+	Heights []int // pixels of each page; all are Width wide
+	Bytes   int64
+}
+
+// Prepare converts the files of a committed job, in order, into its TIFF. It can
+// be repeated at any time and puts the new TIFF in the place of the old one at
+// once. When it returns nil the TIFF is whole and survives a power failure.
+//
+// A *fax.Error is BadDocument when the document is at fault and trying again is
+// useless, NotFound when it is not kept, Unavailable when the server is at fault
+// and it is worth trying again. When ctx ends the error is ctx.Err().
+func (f *Folder) Prepare(ctx context.Context, id fax.JobID, opt Options) (Fax, error) {
+	if opt.Resolution == 0 {
+		opt.Resolution = Fine
+	}
+	if opt.Resolution != Fine && opt.Resolution != Standard {
+		return Fax{}, fax.Errorf(fax.Invalid, "Resolution %d: choose %d (fine) or %d (standard)", opt.Resolution, Fine, Standard)
+	}
+	list, err := f.sources(id)
+	if err != nil {
+		return Fax{}, err
+	}
+	work, err := os.MkdirTemp(f.stage, "prepare-")
+	if err != nil {
+		return Fax{}, unavailable("preparing a fax", err)
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // swept by the next Open
+
+	limited, cancel := context.WithTimeout(ctx, f.Timeout)
+	defer cancel()
+	made, err := f.convert(limited, work, id, list, opt)
+	switch {
+	case ctx.Err() != nil:
+		return Fax{}, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return Fax{}, fax.Errorf(fax.BadDocument, "The document took longer than %s to convert; simplify it or split it", f.Timeout)
+	case err != nil:
+		return Fax{}, err
+	}
+	if err := f.publish(made.Path, f.TIFF(id)); err != nil {
+		return Fax{}, err
+	}
+	made.Path = f.TIFF(id)
+	return made, nil
+}
+
+// convert makes and verifies work/fax.tiff.
+func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []source, opt Options) (Fax, error) {
+	pdfs := make([]string, len(list))
+	for i, s := range list {
+		pdfs[i] = strconv.Itoa(s.n) + ".pdf"
+		from, to := filepath.Join(f.jobDir(id), s.name()), filepath.Join(work, pdfs[i])
+		var err error
+		switch s.kind {
+		case PDF:
+			err = os.Symlink(from, to)
+		case Text:
+			err = f.textToPDF(ctx, from, to)
+		default:
+			err = fax.Errorf(fax.Unsupported, "File %d is of a kind that this version cannot convert", s.n)
+		}
+		if err != nil {
+			var refused *fax.Error
+			if errors.As(err, &refused) || ctx.Err() != nil {
+				return Fax{}, err
+			}
+			return Fax{}, unavailable("preparing a fax", err)
+		}
+	}
+	pages, err := f.draw(ctx, work, pdfs, opt.Resolution)
+	if err != nil {
+		return Fax{}, err
+	}
+	made, err := readFax(filepath.Join(work, tiffName))
+	if err == nil && made.Pages != pages {
+		err = fmt.Errorf("%d pages were drawn of %d", made.Pages, pages)
+	}
+	if err != nil {
+		return Fax{}, &fax.Error{
+			Problem: fax.BadDocument, Detail: "The document is damaged and cannot be shown completely; export it to PDF again",
+			Cause: fmt.Errorf("reading back: %w", err),
+		}
+	}
+	return made, nil
+}
+
+// publish puts the finished TIFF where FreeSWITCH finds it.
+func (f *Folder) publish(from, to string) error {
+	err := os.Chmod(from, 0o640)
+	if err == nil {
+		err = syncDir(from) // a file is synced as a folder is
+	}
+	if err == nil {
+		err = os.Rename(from, to)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fax.Errorf(fax.NotFound, "The job's documents are not kept any more")
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(to))
+	}
+	if err != nil {
+		return unavailable("preparing a fax", err)
+	}
+	return nil
+}

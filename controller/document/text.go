@@ -1,0 +1,319 @@
+package document
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-text/typesetting/di"
+	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/fontscan"
+	"github.com/go-text/typesetting/language"
+	"github.com/go-text/typesetting/shaping"
+	"golang.org/x/image/math/fixed"
+	"golang.org/x/text/unicode/bidi"
+
+	"faxbot/controller/fax"
+)
+
+// The page that text is set on fits both A4 and Letter paper. A line holds 86
+// columns of 10 point type, legible at the standard resolution too.
+const (
+	paperWidth  = 595 // points
+	paperHeight = 792
+	margin      = 36
+	typeSize    = 10
+	leading     = 12
+	tabStop     = 8
+)
+
+// maxParagraph is how many characters are set at once. Longer paragraphs go on
+// in the next piece where the last full line of the former ended.
+const maxParagraph = 4096
+
+// typesetter sets one text.
+type typesetter struct {
+	fonts   *fontscan.FontMap
+	split   shaping.Segmenter
+	shaper  shaping.HarfbuzzShaper
+	wrapper shaping.LineWrapper
+	out     *pdfWriter
+	line    int // of the page, from 0
+}
+
+// textToPDF sets the text file from and writes the PDF to.
+func (f *Folder) textToPDF(ctx context.Context, from, to string) error {
+	fonts := fontscan.NewFontMap(quiet{})
+	if err := fonts.UseSystemFonts(filepath.Join(f.Dir, "fonts")); err != nil {
+		return noFonts(err)
+	}
+	fonts.SetQuery(fontscan.Query{Families: []string{"DejaVu Sans Mono", "DejaVu Sans", "monospace"}})
+	if fonts.ResolveFace('A') == nil {
+		return noFonts(nil)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // read only
+	file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // a temporary file; a lost write is found when it is read
+
+	t := &typesetter{fonts: fonts, out: newPDF(file, paperWidth, paperHeight)}
+	text := newTextReader(in)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		paragraph, err := text.paragraph()
+		if err == io.EOF { //nolint:errorlint // the reader's own
+			return t.out.Close()
+		}
+		if err != nil {
+			return err
+		}
+		rest, err := t.paragraph(paragraph, text.more)
+		if err != nil {
+			return err
+		}
+		text.back = rest
+		if t.out.pages > f.MaxPages {
+			return fax.Errorf(fax.BadDocument, "The text has more than %d pages; split it", f.MaxPages)
+		}
+		if text.feed {
+			t.out.EndPage()
+			t.line = 0
+		}
+	}
+}
+
+func noFonts(err error) error {
+	return &fax.Error{Problem: fax.Unavailable, Detail: "Text cannot be converted now: no fonts are installed on the server (apt-get install fonts-dejavu-core)", Cause: err}
+}
+
+// paragraph sets one paragraph. With more to come, it returns what belongs to a
+// line that is not full yet.
+func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
+	direction := directionOf(text)
+	input := shaping.Input{
+		Text: text, RunEnd: len(text), Direction: direction,
+		Size: fixed.I(typeSize), Language: language.DefaultLanguage(),
+	}
+	var runs []shaping.Output
+	for _, in := range t.split.Split(input, t.fonts) {
+		run := t.shaper.Shape(in)
+		if err := legible(text, run); err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	t.wrapper.Prepare(shaping.WrapConfig{Direction: direction}, text, shaping.NewSliceIterator(runs))
+	for at := 0; ; {
+		line, done := t.wrapper.WrapNextLine(paperWidth - 2*margin)
+		if done && more && at > 0 {
+			return slices.Clone(text[at:]), nil
+		}
+		t.place(line.Line, direction)
+		if done {
+			return nil, nil
+		}
+		at = line.NextLine
+	}
+}
+
+// place draws one line at the current position, on a new page if need be. Blank
+// lines never begin a page.
+func (t *typesetter) place(line shaping.Line, direction di.Direction) {
+	const perPage = (paperHeight - 2*margin) / leading
+	var width fixed.Int26_6
+	blank := true
+	for _, run := range line {
+		width += run.Advance
+		blank = blank && !slices.ContainsFunc(run.Glyphs, func(g shaping.Glyph) bool { return g.Width != 0 })
+	}
+	if blank {
+		t.line++
+		return
+	}
+	if t.line >= perPage {
+		t.out.EndPage()
+		t.line = 0
+	}
+	x := fixed.I(margin)
+	if direction == di.DirectionRTL {
+		x = fixed.I(paperWidth-margin) - width
+	}
+	y := fixed.I(paperHeight - margin - typeSize - t.line*leading)
+	runs := slices.Clone(line)
+	slices.SortStableFunc(runs, func(a, b shaping.Output) int { return int(a.VisualIndex - b.VisualIndex) })
+	for _, run := range runs {
+		for _, g := range run.Glyphs {
+			if g.Width != 0 {
+				t.out.Glyph(run.Face, g.GlyphID, typeSize, x+g.XOffset, y+g.YOffset)
+			}
+			x += g.Advance
+		}
+	}
+	t.line++
+}
+
+// directionOf is the direction of the first character that has one (UAX #9, P2
+// and P3).
+func directionOf(text []rune) di.Direction {
+	for _, r := range text {
+		p, _ := bidi.LookupRune(r)
+		switch p.Class() {
+		case bidi.L:
+			return di.DirectionLTR
+		case bidi.R, bidi.AL:
+			return di.DirectionRTL
+		}
+	}
+	return di.DirectionLTR
+}
+
+// legible refuses a text of which something would not be seen.
+func legible(text []rune, run shaping.Output) error {
+	inked := map[int]bool{}
+	for _, g := range run.Glyphs {
+		outline, ok := font.GlyphOutline{}, false
+		if run.Face != nil && g.GlyphID != 0 {
+			outline, ok = run.Face.GlyphDataOutline(g.GlyphID)
+		}
+		inked[g.TextIndex()] = inked[g.TextIndex()] || ok && len(outline.Segments) > 0
+	}
+	for _, g := range run.Glyphs {
+		if inked[g.TextIndex()] {
+			continue
+		}
+		for _, r := range text[g.TextIndex() : g.TextIndex()+g.RunesCount()] {
+			if !invisible(r) {
+				return fax.Errorf(fax.BadDocument,
+					"The text has the character U+%04X (%c), which no font on the server has; remove it, send a PDF, or have %s installed and the server restarted",
+					r, r, fontPackage(r))
+			}
+		}
+	}
+	return nil
+}
+
+// invisible characters rightly leave no ink.
+func invisible(r rune) bool {
+	const brailleBlank = 0x2800
+	return unicode.IsSpace(r) || r == brailleBlank ||
+		unicode.In(r, unicode.Z, unicode.Cf, unicode.Cc, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// fontPackage names Debian's package that most likely has the character.
+func fontPackage(r rune) string {
+	switch language.LookupScript(r) {
+	case language.Han, language.Hiragana, language.Katakana, language.Hangul, language.Bopomofo:
+		return "fonts-noto-cjk"
+	case language.Common:
+		if r >= 0x3000 && r < 0x3400 || r >= 0xff00 && r < 0xfff0 {
+			return "fonts-noto-cjk"
+		}
+		return "fonts-symbola"
+	case language.Latin, language.Greek, language.Cyrillic:
+		return "fonts-dejavu-core"
+	default:
+		return "fonts-noto-core"
+	}
+}
+
+// quiet is the font library's logger: it tells of every odd font of the system.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// textReader cuts a text into paragraphs.
+type textReader struct {
+	next func() (rune, error)
+	feed bool   // the paragraph ended with a form feed
+	more bool   // it did not end, but was getting too long
+	back []rune // to begin the next paragraph with
+	cr   bool   // the last one ended with CR: an LF belongs to it
+}
+
+func newTextReader(in io.Reader) *textReader {
+	r := bufio.NewReaderSize(in, 64<<10)
+	mark, _ := r.Peek(2)
+	if big := bytes.Equal(mark, []byte{0xfe, 0xff}); big || bytes.Equal(mark, []byte{0xff, 0xfe}) {
+		return &textReader{next: func() (rune, error) {
+			p, err := r.Peek(4)
+			c, n := decodeUTF16(p, big)
+			if n == 0 {
+				return 0, err
+			}
+			_, err = r.Discard(n)
+			return c, err
+		}}
+	}
+	return &textReader{next: func() (rune, error) {
+		c, n, err := r.ReadRune()
+		if c == utf8.RuneError && n == 1 {
+			return 0, fmt.Errorf("the text is not valid UTF-8 any more")
+		}
+		return c, err
+	}}
+}
+
+// paragraph returns the next one, tabs expanded, without its end, and io.EOF
+// when there is none.
+func (t *textReader) paragraph() ([]rune, error) {
+	text := t.back
+	t.back, t.feed, t.more = nil, false, false
+	column := len(text)
+	begun := column > 0
+	for {
+		r, err := t.next()
+		if err == io.EOF && begun { //nolint:errorlint // bufio returns it bare
+			return text, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		afterCR := t.cr
+		t.cr = r == '\r'
+		begun = true
+		switch r {
+		case '\n':
+			if afterCR {
+				begun = len(text) > 0
+				continue
+			}
+			return text, nil
+		case '\r', 0x85, '\u2028', '\u2029':
+			return text, nil
+		case '\f':
+			t.feed = true
+			return text, nil
+		case 0xfeff:
+			begun = len(text) > 0
+		case '\t':
+			for pad := tabStop - column%tabStop; pad > 0; pad-- {
+				text = append(text, ' ')
+				column++
+			}
+		default:
+			text = append(text, r)
+			if !unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+				column++
+			}
+		}
+		if len(text) >= maxParagraph {
+			t.more = true
+			return text, nil
+		}
+	}
+}
