@@ -281,7 +281,7 @@ func (f *Folder) Remove(ctx context.Context, id fax.JobID) error {
 		return fmt.Errorf("removing a job's documents: %w", err)
 	}
 	bucket := filepath.Dir(dir)
-	if err := syncDir(bucket); err != nil {
+	if err := syncDir(bucket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing a job's documents: %w", err)
 	}
 	_ = os.Remove(bucket) // succeeds for the last of its time only

@@ -148,7 +148,7 @@ func (f *Folder) judge(said *report, err error, files int) error {
 		return bad("is a PDF portfolio; send the files in it one by one")
 	case said.has(errMemory):
 		return bad("needs more memory than a conversion may use; simplify it")
-	case said.has(errEmpty):
+	case said.has(errEmpty) && !said.has(errDamaged):
 		return bad("has no pages")
 	default:
 		return bad("is damaged and cannot be shown completely; export it to PDF again")

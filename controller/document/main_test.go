@@ -189,10 +189,11 @@ type pdfPage struct {
 }
 
 // pdf writes a PDF of the pages, with a font /F.
-func pdf(pages ...pdfPage) []byte { return pdfWith("", pages...) }
+func pdf(pages ...pdfPage) []byte { return pdfWith("", nil, pages...) }
 
-// pdfWith adds entries to the catalog.
-func pdfWith(catalog string, pages ...pdfPage) []byte {
+// pdfWith adds entries to the catalog, and objects: the first has the number
+// that follows the pages', 3 + 2 × pages.
+func pdfWith(catalog string, extra []string, pages ...pdfPage) []byte {
 	var objects []string
 	var kids strings.Builder
 	for i := range pages {
@@ -206,6 +207,7 @@ func pdfWith(catalog string, pages ...pdfPage) []byte {
 			fmt.Sprintf("<< /Type /Page /Parent 2 0 R /Contents %d 0 R %s /Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>", 4+2*i, p.attributes),
 			fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(p.content), p.content))
 	}
+	objects = append(objects, extra...)
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.6\n")
 	offsets := make([]int, len(objects))

@@ -154,15 +154,9 @@ func (r *Reception) commit() error {
 	bucket := filepath.Dir(to)
 	var err error
 	for range 10 {
-		switch err := mkdir(bucket); {
-		case err == nil:
-			if err := syncDir(r.folder.Dir); err != nil {
-				return unavailable("keeping a document", err)
-			}
-		case !errors.Is(err, fs.ErrExist):
-			return unavailable("keeping a document", err)
+		if err = mkdir(bucket); err == nil || errors.Is(err, fs.ErrExist) {
+			err = os.Rename(r.dir, to)
 		}
-		err = os.Rename(r.dir, to)
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -173,7 +167,7 @@ func (r *Reception) commit() error {
 	}
 	if err == nil {
 		r.dir = to // what Abort removes if the last step fails
-		err = syncDir(bucket)
+		err = errors.Join(syncDir(bucket), syncDir(r.folder.Dir))
 	}
 	if err != nil {
 		return unavailable("keeping a document", err)

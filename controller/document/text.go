@@ -104,6 +104,10 @@ func noFonts(err error) error {
 // paragraph sets one paragraph. With more to come, it returns what belongs to a
 // line that is not full yet.
 func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
+	if len(text) == 0 {
+		t.line++
+		return nil, nil
+	}
 	direction := directionOf(text)
 	input := shaping.Input{
 		Text: text, RunEnd: len(text), Direction: direction,

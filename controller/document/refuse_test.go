@@ -1,0 +1,213 @@
+package document_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"faxbot/controller/document"
+	"faxbot/controller/fax"
+)
+
+// long is a document of three pages.
+var long = pdf(letter("one"), letter("two"), letter("three"))
+
+func TestDamagedDocumentsAreRefused(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{MaxPages: 20})
+	// A good end on what has lost its middle.
+	end := long[bytes.LastIndex(long, []byte("xref\n0")):]
+	for _, c := range []struct {
+		name  string
+		file  []byte
+		words string
+	}{
+		{"empty", nil, "empty"},
+		{"header only", []byte("%PDF-1.4\n"), "its end is missing"},
+		{"garbage after the header", append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte{0xde, 0xad, 0, 7, '\n'}, 5000)...), "its end is missing"},
+		{"garbage with an end", append(append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte{0xde, 0xad, 0, 7, '\n'}, 500)...), "startxref\n9\n%%EOF\n"...), "damaged"},
+		{"cut in half", long[:len(long)/2], "its end is missing"},
+		{"cut at the end", long[:len(long)-60], "its end is missing"},
+		{"page missing", append(append([]byte(nil), long[:bytes.Index(long, []byte("7 0 obj"))]...), end...), "damaged"},
+		{"no pages", pdf(), "no pages"},
+		{"too many pages", pdf(make([]pdfPage, 21)...), "21 pages, more than 20"},
+		{"pages form a circle", bytes.Replace(long, []byte("/Kids [3 0 R"), []byte("/Kids [2 0 R"), 1), ""},
+		{"page without size", pdf(pdfPage{"/MediaBox [0 0 0 0]", ""}), ""},
+		{"unknown operator data", pdf(pdfPage{"/MediaBox [0 0 612 792]", "/X Do (unbalanced"}), ""},
+		{"portfolio", pdfWith("/Collection << /Type /Collection >> /Names << /EmbeddedFiles << /Names [(a.pdf) 5 0 R] >> >>", []string{
+			"<< /Type /Filespec /F (a.pdf) /EF << /F 6 0 R >> >>",
+			fmt.Sprintf("<< /Type /EmbeddedFile /Subtype /application#2Fpdf /Length %d >>\nstream\n%s\nendstream", len(long), long),
+		}, letter("open me in another program")), "portfolio"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wantRefusal(t, refuse(t, f, c.file), fax.BadDocument, c.words)
+		})
+	}
+}
+
+func TestProtectedDocuments(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	encrypt := func(args ...string) []byte {
+		t.Helper()
+		dir := t.TempDir()
+		in, out := filepath.Join(dir, "in.pdf"), filepath.Join(dir, "out.pdf")
+		if err := os.WriteFile(in, long, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"-q", "-dBATCH", "-dNOPAUSE", "-sDEVICE=pdfwrite", "-dEncryptionR=3", "-dKeyLength=128", "-sOutputFile=" + out}, args...)
+		if said, err := exec.CommandContext(t.Context(), "gs", append(args, in)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	wantRefusal(t, refuse(t, f, encrypt("-sUserPassword=u", "-sOwnerPassword=o")), fax.BadDocument, "protected by a password", "remove the password")
+	// Only changing it needs a password.
+	if _, made := prepare(t, f, encrypt("-sOwnerPassword=o", "-dPermissions=-3904")); made.Pages != 3 {
+		t.Errorf("%d pages", made.Pages)
+	}
+}
+
+func TestHarmlessFaultsAreForgiven(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	for name, file := range map[string][]byte{
+		"lines before the header": append([]byte("Content-Type: application/pdf\r\n\r\n"), long...),
+		"padding after the end":   append(append([]byte(nil), long...), make([]byte, 9000)...),
+		"wrong cross-references":  bytes.ReplaceAll(long, []byte("00000 n"), []byte("00009 n")),
+		"count too high":          bytes.Replace(long, []byte("/Count 3"), []byte("/Count 1000000"), 1),
+		"count too low":           bytes.Replace(long, []byte("/Count 3"), []byte("/Count 2"), 1),
+		"objects moved":           bytes.Replace(long, []byte("3 0 obj"), []byte("%  comment  \n3 0 obj"), 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, made := prepare(t, f, file); made.Pages != 3 {
+				t.Errorf("%d pages", made.Pages)
+			}
+		})
+	}
+}
+
+func TestOtherKindsAreNamed(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	for word, file := range map[string]string{
+		"Office":     "PK\x03\x04\x14\x00",
+		"RTF":        "{\\rtf1\\ansi hello}",
+		"HTML":       "\n<!DOCTYPE html><html></html>",
+		"PostScript": "%!PS-Adobe-3.0\nshowpage\n",
+		"UTF-8":      "caf\xe9 in another encoding",
+		"U+0000":     "text\x00with a zero",
+		"U+001B":     "\x1b[31mterminal colours",
+		"PDF":        "\x7fELF\x02\x01",
+	} {
+		wantRefusal(t, refuse(t, f, []byte(file)), fax.Unsupported, word, "send PDF or plain text")
+	}
+}
+
+// A page that draws the same thing for ever, as far as anybody can wait.
+func endless() []byte {
+	return pdf(pdfPage{"/MediaBox [0 0 612 792]", strings.Repeat("0 0 m 1 1 611 791 3 3 c 0 792 612 -792 9 9 c b* ", 100_000)})
+}
+
+func TestConversionThatTakesTooLongEndsInTime(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{Timeout: 300 * time.Millisecond})
+	began := time.Now()
+	wantRefusal(t, refuse(t, f, endless()), fax.BadDocument, "took longer than 300ms")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestCancelledConversionIsNobodysFault(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	id := receive(t, f, endless())
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := f.Prepare(ctx, id, document.Options{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestWithoutGhostscript(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{Ghostscript: filepath.Join(t.TempDir(), "gs")})
+	if err := f.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "apt-get install ghostscript") {
+		t.Error(err)
+	}
+	wantRefusal(t, refuse(t, f, long), fax.Unavailable, "Ghostscript is not installed")
+}
+
+// stand is a program in Ghostscript's place.
+func stand(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "gs")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFaultsOfGhostscriptAreNotTheDocuments(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"does not start": "echo 'Cannot find initialization file gs_init.ps.' >&2; exit 1",
+		"is killed":      "echo 'FAX: begin'; kill -9 $$",
+		"has no room":    "echo 'FAX: begin'; echo 'write: No space left on device'; exit 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t, document.Config{Ghostscript: stand(t, script)})
+			wantRefusal(t, refuse(t, f, long), fax.Unavailable)
+		})
+	}
+}
+
+func TestConversionRunsConfined(t *testing.T) {
+	t.Parallel()
+	seen := filepath.Join(t.TempDir(), "seen")
+	f := open(t, document.Config{Ghostscript: stand(t, fmt.Sprintf("{ pwd; env; ulimit -t; ulimit -v; ulimit -f; echo \"$@\"; } >'%s'; yes noise | head -c 1000000; exit 1", seen))})
+	_ = refuse(t, f, long)
+	b, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{f.Dir + "/incoming/", "\nHOME=" + f.Dir, "\nTMPDIR=" + f.Dir, "\n61\n1048576\n262144\n", "-dSAFER"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %q in %s", want, b)
+		}
+	}
+	if strings.Contains(string(b), "GOROOT") || strings.Contains(string(b), "USER=") {
+		t.Errorf("the daemon's environment is passed on: %s", b)
+	}
+}
+
+func TestDocumentsCannotReadOtherFiles(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	secret := filepath.Join(t.TempDir(), "secret.pdf")
+	if err := os.WriteFile(secret, long, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// An external stream (ISO 32000-1, 7.3.8.2) that names a file.
+	file := bytes.Replace(pdf(letter("x")), []byte("<< /Length"), []byte("<< /F ("+secret+") /Length"), 1)
+	id := receive(t, f, file)
+	if _, err := f.Prepare(t.Context(), id, document.Options{}); err == nil {
+		plain, _ := prepare(t, f, pdf(letter("x")))
+		if page(t, f, id, 1).extent() != page(t, f, plain, 1).extent() {
+			t.Error("another file was drawn")
+		}
+	}
+}
