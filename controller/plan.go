@@ -32,7 +32,13 @@ func after(job fax.Job, before []fax.Attempt, this fax.Attempt, r fax.Result, on
 		o.tries = 1
 	}
 	next := advice.Next
-	if r.Cause == fax.Unknown {
+	if r.Cause != fax.OK && job.Pages > 0 && o.confirmed >= job.Pages {
+		// Page by page all were confirmed, but the end was not: to send them
+		// again would be twice, to call it delivered a guess.
+		o.cause = fax.Unknown
+		o.text = "All pages were confirmed one by one, but the call did not end properly. " + o.text
+	}
+	if o.cause == fax.Unknown {
 		next = onUnknown
 	}
 	switch {
@@ -83,6 +89,9 @@ func tell(r fax.Result) string {
 // without what has failed on this line before.
 func parameters(job fax.Job, before []fax.Attempt, t38 bool) fax.Parameters {
 	p := fax.Parameters{T38: t38, V17: true, ECM: true, StartPage: job.Confirmed}
+	if p.StartPage >= job.Pages {
+		p.StartPage = 0 // a person, or the settings, decided to send all again
+	}
 	for _, a := range before {
 		switch a.Result.Cause {
 		case fax.T38Failed, fax.Media:

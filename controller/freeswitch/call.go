@@ -55,6 +55,9 @@ type Timers struct {
 	Hangup      time.Duration // from our hangup to the end of the call; default 10 s
 }
 
+// PageTimeout is how long a call may be silent while it sends.
+func PageTimeout(t Timers) time.Duration { return t.withDefaults().Page }
+
 func (t Timers) withDefaults() Timers {
 	def := func(v *time.Duration, d time.Duration) {
 		if *v <= 0 {

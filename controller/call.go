@@ -1,0 +1,366 @@
+package controller
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+	"faxbot/controller/store"
+	"faxbot/dialplan"
+	"faxbot/events"
+)
+
+// call is one attempt under way: from the claim, or from being taken up after
+// a restart, until its result is stored. Witnesses report to it from several
+// goroutines; nothing in it waits while mu is held.
+type call struct {
+	c   *Controller
+	id  fax.AttemptID
+	job fax.Job // as it was when the call was placed
+	log *slog.Logger
+
+	mu      sync.Mutex
+	attempt fax.Attempt
+	verdict verdict
+	conn    *freeswitch.Call // nil while it is not connected to us
+	heardAt time.Time        // the last sign of life
+	ringing *time.Timer
+
+	ending     bool // a result is being stored
+	stored     bool // and has been
+	cancelled  bool
+	conflicted bool
+	forgotten  bool // the switch's record has been deleted
+	searching  bool // reconciliation is under way
+	saving     bool // progress is being stored
+	saved      int  // pages
+}
+
+func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
+	k := &call{
+		c: c, id: attempt.ID, job: job, attempt: attempt, heardAt: time.Now(), cancelled: job.CancelAsked,
+		log: c.log.With("fax", job.ID, "attempt", attempt.ID),
+	}
+	k.saved = attempt.Result.Pages
+	k.verdict.pages = attempt.Result.Pages
+	// Answered is stored right before txfax is told to run.
+	k.verdict.begun, k.verdict.answered = attempt.Answered(), attempt.Answered()
+	return k
+}
+
+// Admit implements freeswitch.Host.
+func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freeswitch.Session {
+	k := c.find(fax.AttemptID(said.AttemptID))
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ours := subtle.ConstantTimeCompare([]byte(said.Token), []byte(k.attempt.Token)) == 1
+	if !ours || said.UUID != string(k.id) || k.conn != nil || k.ending {
+		return nil
+	}
+	k.conn = conn
+	k.heardAt = time.Now()
+	k.verdict.hear(byCall, said)
+	if k.ringing != nil {
+		k.ringing.Stop()
+	}
+	c.metrics.setup.Observe(time.Since(k.attempt.CreatedAt).Seconds())
+	return k
+}
+
+// Fax implements freeswitch.Session: it makes durable that pages may be on
+// their way, and says what to send.
+func (k *call) Fax(ctx context.Context) (freeswitch.Fax, error) {
+	k.mu.Lock()
+	begun, cancelled := k.verdict.begun, k.cancelled
+	k.mu.Unlock()
+	if begun {
+		return freeswitch.Fax{}, errors.New("this call has already been told to send")
+	}
+	if cancelled {
+		return freeswitch.Fax{}, errors.New("the fax was cancelled")
+	}
+	if err := k.c.store.Advance(ctx, k.id, fax.AttemptFaxing); err != nil {
+		return freeswitch.Fax{}, err
+	}
+	k.mu.Lock()
+	k.attempt.State, k.attempt.AnsweredAt = fax.AttemptFaxing, time.Now()
+	k.verdict.begun = true
+	k.mu.Unlock()
+	k.notify()
+	return freeswitch.Fax{
+		TIFF:   k.c.docs.TIFF(k.job.ID),
+		Before: dialplan.KeepRecord(k.id),
+		Refused: func(command, answer string) {
+			k.log.Warn("the switch keeps no record of this call; load mod_db", "answer", answer)
+		},
+	}, nil
+}
+
+// Event implements freeswitch.Session.
+func (k *call) Event(ev events.Event) { k.hear(byCall, ev) }
+
+// Gone implements freeswitch.Session.
+func (k *call) Gone(err error) {
+	k.mu.Lock()
+	k.conn = nil
+	open := !k.ending
+	k.mu.Unlock()
+	if err == nil || !open {
+		return
+	}
+	k.log.Warn("the call's connection ended early; asking the switch", "error", err)
+	k.reconcile()
+}
+
+// heardOnLink takes what a switch says on its command link. It concerns our
+// calls by their uuid, which is the attempt's id.
+func (c *Controller) heardOnLink(ev events.Event) {
+	if k := c.find(fax.AttemptID(ev.Call())); k != nil {
+		k.hear(byLink, ev)
+	}
+}
+
+// hear folds a statement into the verdict and acts on it.
+func (k *call) hear(w witness, ev events.Event) {
+	k.mu.Lock()
+	k.heardAt = time.Now()
+	before := k.verdict.pages
+	k.verdict.hear(w, ev)
+	page := k.verdict.pages > before
+	k.settle()
+	k.mu.Unlock()
+	if _, met := ev.(*events.Negotiated); met || page {
+		k.notify()
+	}
+}
+
+// settle does what the verdict, as it is now, asks for. k.mu is held.
+func (k *call) settle() {
+	start, total := k.attempt.Parameters.StartPage, k.job.Pages
+	if k.verdict.conflict() && !k.conflicted {
+		k.conflicted = true
+		k.c.metrics.conflicts.Inc()
+		k.log.Error("witnesses contradict each other; the first in rank is believed", "accounts", fmt.Sprintf("%+v", k.verdict.engine))
+	}
+	if k.stored {
+		k.forget()
+		return
+	}
+	if k.verdict.pages > k.saved && !k.saving {
+		k.saving = true
+		k.c.spawn(k.saveProgress)
+	}
+	if k.verdict.final(start, total) && !k.ending {
+		k.ending = true
+		r := k.verdict.result(start, total)
+		k.c.spawn(func() { k.store(r) })
+	}
+}
+
+// conclude ends the call with a result that no witness gave.
+func (k *call) conclude(r fax.Result) {
+	k.mu.Lock()
+	first := !k.ending
+	k.ending = true
+	k.mu.Unlock()
+	if first {
+		k.store(r)
+	}
+}
+
+// saveProgress keeps the number of confirmed pages up to date in the store.
+func (k *call) saveProgress() {
+	for {
+		k.mu.Lock()
+		pages := k.verdict.pages
+		if pages <= k.saved || k.ending {
+			k.saving = false
+			k.mu.Unlock()
+			return
+		}
+		k.mu.Unlock()
+		err := k.c.store.Progress(k.c.life, k.id, pages)
+		if err != nil && fax.ProblemOf(err) != fax.Conflict && k.c.life.Err() == nil {
+			k.log.Error("confirmed pages could not be stored", "pages", pages, "error", err)
+		}
+		k.mu.Lock()
+		k.saved = pages
+		k.mu.Unlock()
+	}
+}
+
+// advance stores a step of the call. That the call is further already is no
+// error: news come in any order.
+func (k *call) advance(to fax.AttemptState) {
+	err := k.c.store.Advance(k.c.life, k.id, to)
+	if err == nil {
+		k.mu.Lock()
+		if k.attempt.State.CanBecome(to) {
+			k.attempt.State = to
+		}
+		k.mu.Unlock()
+	} else if fax.ProblemOf(err) != fax.Conflict && k.c.life.Err() == nil {
+		k.log.Error("a step of the call could not be stored", "state", to, "error", err)
+	}
+}
+
+// store writes the result, decides what follows, and does not give up before
+// it is written or the daemon ends; in that case the next run finds the call
+// open and asks the switch.
+func (k *call) store(r fax.Result) {
+	c := k.c
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		job, attempt, err := k.tryStore(r)
+		if err == nil {
+			k.ended(job, attempt)
+			return
+		}
+		if fax.ProblemOf(err) == fax.Conflict {
+			// Another witness, in another life of this daemon, was first.
+			k.log.Error("this call had a result already; the first stands", "stored", attempt.Result.Cause, "refused", r.Cause, "error", err)
+			if attempt.State == fax.AttemptEnded {
+				if (attempt.Result.Cause == fax.OK) != (r.Cause == fax.OK) {
+					c.metrics.conflicts.Inc()
+				}
+				k.ended(job, attempt)
+				return
+			}
+		}
+		if c.life.Err() != nil {
+			c.leave(k)
+			return
+		}
+		k.log.Error("the result could not be stored and will be tried again", "cause", r.Cause, "error", err)
+		sleep(c.life, pause)
+	}
+}
+
+func (k *call) tryStore(r fax.Result) (fax.Job, fax.Attempt, error) {
+	c := k.c
+	var before []fax.Attempt
+	if k.attempt.Ordinal > 1 && r.Cause != fax.OK {
+		all, err := c.store.Attempts(c.life, k.job.ID)
+		if err != nil {
+			return fax.Job{}, fax.Attempt{}, err
+		}
+		before = all[:len(all)-1]
+	}
+	k.mu.Lock()
+	job, this := k.job, k.attempt
+	job.CancelAsked = k.cancelled
+	k.mu.Unlock()
+	o := after(job, before, this, r, c.config.OnUnknown, time.Now())
+	return c.store.Finish(c.life, this.ID, r, store.Outcome{
+		State: o.state, Cause: o.cause, Error: o.text, DueAt: o.due,
+		Confirmed: o.confirmed, Dials: o.dials, Tries: o.tries,
+	})
+}
+
+// ended tells everybody about a stored result.
+func (k *call) ended(job fax.Job, attempt fax.Attempt) {
+	c, r := k.c, attempt.Result
+	k.mu.Lock()
+	k.stored = true
+	k.attempt = attempt
+	k.forget()
+	if k.ringing != nil {
+		k.ringing.Stop()
+	}
+	line := k.verdict.line
+	k.mu.Unlock()
+	c.leave(k)
+	c.metrics.ended(attempt)
+	k.log.Info("call ended", "cause", r.Cause, "code", r.Code, "text", r.Text, "hangup_cause", r.HangupCause,
+		"pages", r.Pages, "fax_state", job.State, "confirmed", job.Confirmed, "of", job.Pages)
+	c.bus.Publish(events.Notice{At: time.Now(), Job: job, Attempt: attempt, Line: line})
+}
+
+// forget deletes the switch's record of a call whose result is stored, once the
+// call is over; before, the switch would write it again. k.mu is held.
+func (k *call) forget() {
+	if k.forgotten || !k.stored || !k.verdict.ended || !k.verdict.begun {
+		return
+	}
+	k.forgotten = true
+	k.c.spawn(func() {
+		for _, command := range dialplan.ForgetRecord(k.id) {
+			if _, err := k.c.link.API(command); err != nil {
+				return // a row of mod_db stays behind, nothing else
+			}
+		}
+	})
+}
+
+// cancel hangs the call up for good.
+func (k *call) cancel() {
+	k.mu.Lock()
+	k.cancelled = true
+	k.mu.Unlock()
+	k.hangUp()
+}
+
+// hangUp ends the call wherever it is. A call that is being placed may not
+// exist yet when the switch is told, so it is told until the call has ended or
+// has connected to us.
+func (k *call) hangUp() {
+	k.mu.Lock()
+	conn, ending := k.conn, k.ending
+	k.mu.Unlock()
+	if ending {
+		return
+	}
+	if conn != nil {
+		conn.Hangup()
+		return
+	}
+	k.c.spawn(func() {
+		for end := time.Now().Add(k.c.config.Ring + ringGrace); time.Now().Before(end) && k.c.life.Err() == nil; {
+			k.mu.Lock()
+			done := k.ending || k.conn != nil
+			k.mu.Unlock()
+			if done {
+				return
+			}
+			if err := k.c.link.Kill(string(k.id)); err != nil {
+				k.log.Warn("the call could not be hung up yet", "error", err)
+			}
+			sleep(k.c.life, 500*time.Millisecond)
+		}
+	})
+}
+
+// watchRinging has the switch asked when no news come for so long.
+func (k *call) watchRinging(d time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.conn == nil && !k.ending {
+		k.ringing = time.AfterFunc(d, k.reconcile)
+	}
+}
+
+func (k *call) snapshot() fax.Attempt {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.attempt
+}
+
+// notify publishes how the call stands.
+func (k *call) notify() {
+	k.mu.Lock()
+	job, attempt, line := k.job, k.attempt, k.verdict.line
+	attempt.Result.Pages = k.verdict.pages
+	if attempt.State == fax.AttemptFaxing {
+		job.State = fax.Sending
+	}
+	k.mu.Unlock()
+	k.c.bus.Publish(events.Notice{At: time.Now(), Job: job, Attempt: attempt, Line: line})
+}

@@ -1,0 +1,316 @@
+// Package controller takes a fax from submitted to sent. It owns every decision
+// that matters: when a call is placed, what it came to, and what follows.
+//
+//	Submit ─► prepare ─► schedule ─► call ─► verdict ─► plan ─► done, or schedule again
+//	                                   └────► reconcile, when nobody reports
+//
+// DESIGN.md beside this file has the state machine and the rules of
+// reconciliation.
+package controller
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"faxbot/controller/document"
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+	"faxbot/controller/store"
+	"faxbot/dialplan"
+	"faxbot/events"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Config is what a Controller works with. Store and Documents stay the
+// caller's to close, after Run has returned.
+type Config struct {
+	Store     *store.Store
+	Documents *document.Folder
+
+	Socket    freeswitch.ListenerConfig // where calls connect; Logger and Metrics are filled in
+	Advertise string                    // the same, as the switch sees it; "" for the bound address
+	Link      freeswitch.LinkConfig     // Logger and Metrics are filled in
+	Gateway   Gateway
+	T38       bool          // offer T.38
+	Ring      time.Duration // how long a call may ring; default 60 s
+
+	CallerID  string // defaults of jobs that name none
+	StationID string
+	Header    string
+
+	// OnUnknown is what follows a call whose outcome nobody can know: Hold
+	// asks a person, Again takes the risk of sending pages twice. Default Hold.
+	OnUnknown fax.Next
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Gateway is the way out to the telephone network.
+type Gateway struct {
+	Name     string
+	Channels int     // calls at once; default 100
+	CPS      float64 // new calls per second; default 10
+}
+
+// Controller sends faxes. Make one with New, then Run it.
+type Controller struct {
+	config   Config
+	store    *store.Store
+	docs     *document.Folder
+	listener *freeswitch.Listener
+	link     *freeswitch.Link
+	metrics  *metrics
+	bus      events.Bus
+	log      *slog.Logger
+
+	life  context.Context // ends when nothing may be done any more
+	end   context.CancelFunc
+	tasks sync.WaitGroup // goroutines that work for calls
+	due   chan struct{}  // a job may have become due, or a channel free
+	fresh chan struct{}  // a document waits for conversion
+
+	mu       sync.Mutex
+	calls    map[fax.AttemptID]*call
+	idle     chan struct{} // closed while draining when no call is left; nil before
+	draining bool
+	linkedAt time.Time // since when the link is up; zero while it has never been
+	records  bool      // the switch keeps records (mod_db)
+}
+
+// New binds the socket for calls. Nothing happens before Run.
+func New(ctx context.Context, c Config) (*Controller, error) {
+	if err := dialplan.CheckGateway(c.Gateway.Name); err != nil {
+		return nil, fmt.Errorf("FREESWITCH_GATEWAY_NAME: %w", err)
+	}
+	if err := dialplan.CheckCallerID(c.CallerID); err != nil {
+		return nil, fmt.Errorf("FREESWITCH_CALLER_ID_NUMBER: %w", err)
+	}
+	if c.Gateway.Channels <= 0 {
+		c.Gateway.Channels = 100
+	}
+	if c.Gateway.CPS <= 0 {
+		c.Gateway.CPS = 10
+	}
+	if c.Ring <= 0 {
+		c.Ring = time.Minute
+	}
+	if c.OnUnknown != fax.Again {
+		c.OnUnknown = fax.Hold
+	}
+	fsMetrics := freeswitch.NewMetrics(c.Registerer)
+	c.Socket.Logger, c.Socket.Metrics = c.Logger, fsMetrics
+	c.Link.Logger, c.Link.Metrics = c.Logger, fsMetrics
+	listener, err := freeswitch.Listen(c.Socket)
+	if err != nil {
+		return nil, fmt.Errorf("FAXBOT_SOCKET_LISTEN: %w", err)
+	}
+	if c.Advertise == "" {
+		c.Advertise = listener.Addr().String()
+	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	ctl := &Controller{
+		config: c, store: c.Store, docs: c.Documents, listener: listener, log: c.Logger,
+		life: life, end: end,
+		due: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
+		calls: map[fax.AttemptID]*call{},
+	}
+	ctl.link = freeswitch.NewLink(c.Link, ctl.heardOnLink, ctl.linked)
+	ctl.metrics = newMetrics(c.Registerer, ctl)
+	if err := ctl.checkAdvertise(); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return ctl, nil
+}
+
+// checkAdvertise finds out before the first fax whether the switch can be told
+// our address.
+func (c *Controller) checkAdvertise() error {
+	probe := dialplan.Call{
+		Attempt: fax.NewAttemptID(), Job: fax.NewJobID(), Token: newToken(), Number: "000000",
+		Gateway: c.config.Gateway.Name, Ring: c.config.Ring, Socket: c.config.Advertise,
+	}
+	if _, err := probe.Originate(); err != nil {
+		return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)
+	}
+	return nil
+}
+
+// SocketAddr is where calls connect.
+func (c *Controller) SocketAddr() net.Addr { return c.listener.Addr() }
+
+// Notices tells what happens to faxes, as it happens.
+func (c *Controller) Notices() *events.Bus { return &c.bus }
+
+// lease is how long the calls of a host that died stay its own.
+const lease = 30 * time.Second
+
+// Run works until drain is done; from then on nothing is accepted or dialled,
+// and running calls finish. When stop is done, they are hung up. It returns
+// when all that it started has ended.
+func (c *Controller) Run(drain, stop context.Context) error {
+	defer c.end()
+	if err := c.takeUp(c.life); err != nil {
+		return errors.Join(fmt.Errorf("calls of the last run: %w", err), c.listener.Close())
+	}
+	g, ctx := errgroup.WithContext(c.life)
+	g.Go(func() error { return orCancelled(c.listener.Serve(ctx, c)) })
+	g.Go(func() error { return c.link.Run(ctx) })
+	g.Go(func() error { return c.prepareAll(drain) })
+	g.Go(func() error { return c.schedule(drain) })
+	g.Go(func() error { return c.keepHouse(ctx) })
+	g.Go(func() error {
+		c.windUp(drain, stop)
+		c.end()
+		return nil
+	})
+	err := g.Wait()
+	c.tasks.Wait()
+	return err
+}
+
+// windUp waits for the end of work, lets calls finish, and hangs up those that
+// do not within the time there is.
+func (c *Controller) windUp(drain, stop context.Context) {
+	select {
+	case <-drain.Done():
+	case <-c.life.Done():
+		return
+	}
+	idle := c.beginDrain()
+	c.log.Info("draining: running calls may finish, nothing new is accepted", "calls", c.live())
+	select {
+	case <-idle:
+		return
+	case <-stop.Done():
+	}
+	c.log.Warn("stopping: running calls are hung up", "calls", c.live())
+	for _, k := range c.snapshot() {
+		k.hangUp()
+	}
+	// Time for the verdicts of what was hung up; whatever is still open then
+	// is taken up by the next run.
+	select {
+	case <-idle:
+	case <-time.After(5 * time.Second):
+	}
+}
+
+func (c *Controller) beginDrain() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	c.idle = make(chan struct{})
+	if len(c.calls) == 0 {
+		close(c.idle)
+	}
+	return c.idle
+}
+
+// keepHouse renews leases and ends jobs whose time is over.
+func (c *Controller) keepHouse(ctx context.Context) error {
+	tick := time.NewTicker(lease / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := time.Now()
+		if err := c.store.Renew(ctx, now.Add(lease)); err != nil && ctx.Err() == nil {
+			c.log.Error("the leases of running calls could not be renewed", "error", err)
+		}
+		expired, err := c.store.Expire(ctx, now)
+		if err != nil && ctx.Err() == nil {
+			c.log.Error("overdue faxes could not be ended", "error", err)
+		}
+		for _, job := range expired {
+			c.bus.Publish(events.Notice{At: now, Job: job})
+		}
+	}
+}
+
+// spawn runs work for a call; Run waits for it.
+func (c *Controller) spawn(work func()) {
+	c.tasks.Add(1)
+	go func() {
+		defer c.tasks.Done()
+		work()
+	}()
+}
+
+// wake signals without waiting; one signal pending is enough.
+func wake(signal chan struct{}) {
+	select {
+	case signal <- struct{}{}:
+	default:
+	}
+}
+
+// newToken returns 128 bits of randomness in lowercase hexadecimal.
+func newToken() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return fmt.Sprintf("%x", b)
+}
+
+func orCancelled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// live counts the calls under way.
+func (c *Controller) live() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.calls)
+}
+
+func (c *Controller) snapshot() []*call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*call, 0, len(c.calls))
+	for _, k := range c.calls {
+		all = append(all, k)
+	}
+	return all
+}
+
+func (c *Controller) find(id fax.AttemptID) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[id]
+}
+
+// enter makes a call known to the line.
+func (c *Controller) enter(k *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[k.id] = k
+}
+
+// leave forgets a call whose result is stored.
+func (c *Controller) leave(k *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, k.id)
+	if c.idle != nil && len(c.calls) == 0 {
+		select {
+		case <-c.idle:
+		default:
+			close(c.idle)
+		}
+	}
+	wake(c.due)
+}

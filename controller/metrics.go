@@ -1,0 +1,83 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"faxbot/controller/fax"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are this package's figures. Labels come from closed enums only.
+type metrics struct {
+	attempts   *prometheus.CounterVec
+	pages      prometheus.Counter
+	setup      prometheus.Histogram
+	fax        prometheus.Histogram
+	wait       prometheus.Histogram
+	conversion prometheus.Histogram
+	conflicts  prometheus.Counter
+	reconciled prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
+	histogram := func(name, help string, buckets ...float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	}
+	m := &metrics{
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faxbot_attempts_total", Help: "Calls that ended, by cause.",
+		}, []string{"cause"}),
+		pages: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "faxbot_pages_total", Help: "Pages confirmed by receiving machines.",
+		}),
+		setup:      histogram("faxbot_call_setup_seconds", "From the claim of a fax to the answered call's connection.", 1, 2, 5, 10, 20, 40, 60, 90),
+		fax:        histogram("faxbot_fax_seconds", "From the answer to the end of a call.", 5, 15, 30, 60, 120, 300, 600, 1800),
+		wait:       histogram("faxbot_queue_wait_seconds", "From when a fax was due until it was dialled.", 0.005, 0.02, 0.1, 1, 10, 60, 600, 3600),
+		conversion: histogram("faxbot_conversion_seconds", "Conversion of one fax's documents.", 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "faxbot_verdict_conflicts_total", Help: "Results that contradicted a better witness or a stored result, and were not applied.",
+		}),
+		reconciled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "faxbot_reconciliations_total", Help: "Calls of which nobody reported, so that the switch was asked.",
+		}),
+	}
+	for _, cause := range fax.Causes {
+		m.attempts.WithLabelValues(string(cause))
+	}
+	live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "faxbot_live_calls", Help: "Calls under way, ringing or sending.",
+	}, func() float64 { return float64(c.live()) })
+	reg.MustRegister(m.attempts, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
+	return m
+}
+
+func (m *metrics) ended(a fax.Attempt) {
+	m.attempts.WithLabelValues(string(a.Result.Cause)).Inc()
+	m.pages.Add(float64(a.Result.Pages))
+	if a.Answered() {
+		m.fax.Observe(a.EndedAt.Sub(a.AnsweredAt).Seconds())
+	}
+}
+
+// jobsByState counts open jobs when it is asked, so that the figure is the
+// database's and the same on every host.
+type jobsByState struct{ c *Controller }
+
+var jobsDesc = prometheus.NewDesc("faxbot_jobs", "Faxes that have not ended, by state.", []string{"state"}, nil)
+
+func (j jobsByState) Describe(ch chan<- *prometheus.Desc) { ch <- jobsDesc }
+
+func (j jobsByState) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	stats, err := j.c.store.Stats(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(jobsDesc, err)
+		return
+	}
+	for state, n := range stats {
+		ch <- prometheus.MustNewConstMetric(jobsDesc, prometheus.GaugeValue, float64(n), string(state))
+	}
+}

@@ -1,0 +1,241 @@
+package controller
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+	"faxbot/dialplan"
+	"faxbot/events"
+)
+
+// takeUp enters the calls that the last run left open. What became of them is
+// asked once the link is up; until then they block their numbers and jobs.
+func (c *Controller) takeUp(ctx context.Context) error {
+	open, err := c.store.Live(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range open {
+		job, err := c.store.Find(ctx, a.JobID)
+		if err != nil {
+			return err
+		}
+		k := c.newCall(job, a)
+		c.enter(k)
+		k.log.Info("taking up a call of the last run", "state", a.State, "pages", a.Result.Pages)
+	}
+	return nil
+}
+
+// linked is called each time the link has come up: whatever was said on it
+// meanwhile is lost, so every call that is not connected to us is looked into.
+func (c *Controller) linked(core string) {
+	c.mu.Lock()
+	c.linkedAt = time.Now()
+	c.mu.Unlock()
+	c.spawn(func() {
+		c.probeRecords()
+		for _, k := range c.snapshot() {
+			k.mu.Lock()
+			alone := k.conn == nil
+			k.mu.Unlock()
+			if alone {
+				k.reconcile()
+			}
+		}
+		wake(c.due)
+	})
+}
+
+// probeRecords finds out whether the switch can keep a record of calls.
+func (c *Controller) probeRecords() {
+	kept := false
+	if _, err := c.link.API("db insert/faxbot/probe/kept"); err == nil {
+		answer, err := c.link.API("db select/faxbot/probe")
+		kept = err == nil && answer == "kept"
+	}
+	if !kept {
+		c.log.Warn("the switch keeps no records; after a crash, calls that were under way will be held for a person to decide. Load mod_db")
+	}
+	c.mu.Lock()
+	c.records = kept
+	c.mu.Unlock()
+}
+
+// reconcile finds out what became of a call of which nobody reports.
+func (k *call) reconcile() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.searching || k.ending || k.c.life.Err() != nil {
+		return
+	}
+	k.searching = true
+	k.c.spawn(func() {
+		k.search(k.c.life)
+		k.mu.Lock()
+		k.searching = false
+		k.mu.Unlock()
+	})
+}
+
+// How reconciliation asks.
+const (
+	// confirmations is how often the switch must say that it does not know the
+	// call: an event or a command may still be on its way.
+	confirmations = 3
+	askAgain      = time.Second
+	askAlive      = 5 * time.Second
+)
+
+// search asks the switch until the call has a result, or is connected to us
+// again.
+func (k *call) search(ctx context.Context) {
+	c, id := k.c, string(k.id)
+	c.metrics.reconciled.Inc()
+	for gone := 0; ctx.Err() == nil; {
+		k.mu.Lock()
+		done, silent := k.ending || k.conn != nil, time.Since(k.heardAt)
+		begun := k.verdict.begun
+		k.mu.Unlock()
+		if done {
+			return
+		}
+		alive, err := c.link.Exists(id)
+		switch {
+		case err != nil:
+			gone = 0
+			sleep(ctx, askAgain/2+rand.N(askAgain))
+		case alive:
+			gone = 0
+			if silent > k.patience(begun) {
+				k.log.Warn("a call that nobody reports of is hung up", "silent", silent)
+				c.link.Kill(id)
+			}
+			if k.snapshot().State != fax.AttemptLost {
+				k.advance(fax.AttemptLost)
+			}
+			sleep(ctx, askAlive/2+rand.N(askAlive))
+		default:
+			if k.askRecord() {
+				return
+			}
+			if gone++; gone >= confirmations {
+				k.conclude(k.unreported())
+				return
+			}
+			sleep(ctx, askAgain)
+		}
+	}
+}
+
+// patience is how long a call may be alive without a sign of life.
+func (k *call) patience(begun bool) time.Duration {
+	if begun {
+		return freeswitch.PageTimeout(k.c.config.Socket.Timers)
+	}
+	return k.c.config.Ring + ringGrace
+}
+
+// askRecord reads the switch's own record of a call that is over; true when
+// that, or what was heard before, settles it.
+func (k *call) askRecord() bool {
+	var answers []string
+	for _, command := range dialplan.ReadRecord(k.id) {
+		answer, err := k.c.link.API(command)
+		if err != nil {
+			return false
+		}
+		answers = append(answers, answer)
+	}
+	record, kept := dialplan.ParseRecord(answers[0], answers[1])
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if kept {
+		k.verdict.hearRecord(record)
+	}
+	if k.verdict.fax().Known {
+		k.verdict.ended = true // the switch does not know the channel any more
+	}
+	k.settle()
+	return k.ending
+}
+
+// unreported is the result of a call that is gone without a word. Nothing was
+// sent if txfax was never told to run, or if the switch, not restarted since,
+// has no record: it is told to keep one before txfax is.
+func (k *call) unreported() fax.Result {
+	c := k.c
+	c.mu.Lock()
+	records := c.records
+	c.mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.verdict.result(k.attempt.Parameters.StartPage, k.job.Pages)
+	restarted := k.attempt.Switch == "" || k.attempt.Switch != c.link.Core()
+	switch {
+	case k.verdict.begun && (restarted || !records || r.Pages > 0):
+		r.Cause = fax.Unknown
+		r.Text = "FreeSWITCH has no record of how the call ended"
+		if restarted {
+			r.Text = "FreeSWITCH restarted during the call"
+		}
+	default:
+		r.Cause = fax.Switch
+		r.Text = "FreeSWITCH does not know the call; nothing was sent"
+	}
+	return r
+}
+
+// Hook takes the result that an api_hangup_hook posted. It is one witness
+// among several, and every kind of it makes us look into a call that is still
+// open. It never changes what has ended.
+func (c *Controller) Hook(ctx context.Context, h events.Hook) error {
+	id, err := fax.ParseJobID(h.JobID)
+	if err != nil {
+		return err
+	}
+	job, attempts, err := c.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	log := c.log.With("fax", job.ID)
+	// A hook that names no call can only mean the one there is.
+	sure := len(attempts) == 1
+	var this *fax.Attempt
+	for i, a := range attempts {
+		if h.AttemptID == "" || h.AttemptID == string(a.ID) {
+			this = &attempts[i]
+		}
+	}
+	switch {
+	case this == nil && h.AttemptID != "":
+		return fax.Errorf(fax.Conflict, "The hook names a call that does not belong to this fax")
+	case this == nil:
+		log.Warn("hook for a fax that was never dialled")
+		return nil
+	case h.AttemptID != "":
+		sure = true
+	}
+	if this.State == fax.AttemptEnded {
+		if h.Fax.Known && sure && h.Fax.Success != (this.Result.Code == 0) {
+			c.metrics.conflicts.Inc()
+			log.Warn("hook contradicts the stored result, which stands", "attempt", this.ID, "stored", this.Result.Cause)
+		}
+		return nil
+	}
+	k := c.find(this.ID)
+	if k == nil {
+		return nil // the call of another host, which has its own witnesses
+	}
+	if sure {
+		k.mu.Lock()
+		k.verdict.hearHook(h)
+		k.settle()
+		k.mu.Unlock()
+	}
+	k.reconcile()
+	return nil
+}
