@@ -230,14 +230,13 @@ func (c *call) socket(app application) {
 	if len(argv) == 0 {
 		return
 	}
+	c.advance("socket")
+	c.fire(channelExecute, &app)
 	if c.outcome.Line == NoConnect {
-		c.advance("socket")
 		c.wait(forever)
 		return
 	}
 	l := c.call(argv)
-	c.advance("socket")
-	c.fire(channelExecute, &app)
 	if l == nil {
 		return
 	}

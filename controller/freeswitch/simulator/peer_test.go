@@ -28,8 +28,8 @@ type peer struct {
 
 	mu      sync.Mutex
 	arrived sync.Cond
-	replies []string // and notices
-	events  []string
+	replies []string
+	events  []string // and notices
 	over    bool
 }
 
@@ -50,7 +50,7 @@ func (p *peer) read() {
 		switch {
 		case err != nil:
 			p.over = true
-		case strings.Contains(text, "text/event-plain"):
+		case strings.Contains(text, "text/event-plain") || kindOf(text) == "notice":
 			p.events = append(p.events, text)
 		default:
 			p.replies = append(p.replies, text)
@@ -140,7 +140,7 @@ func (p *peer) take(from *[]string, pick func(string) bool, what string) string 
 	}
 }
 
-// reply takes the next reply or notice.
+// reply takes the next reply.
 func (p *peer) reply() string {
 	p.t.Helper()
 	return p.take(&p.replies, func(string) bool { return true }, "reply")
@@ -151,7 +151,7 @@ func (p *peer) next(kind string) string {
 	p.t.Helper()
 	from := &p.events
 	switch kind {
-	case "reply", "api", "notice":
+	case "reply", "api":
 		from = &p.replies
 	case "CHANNEL_DATA":
 		return p.reply()
