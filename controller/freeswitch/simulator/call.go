@@ -246,9 +246,6 @@ func (c *call) socket(app application) {
 	case <-c.down:
 	case <-c.life.over.Done():
 	}
-	if l.async {
-		c.fire(channelPark, nil)
-	}
 	c.serve(l)
 	if l.async {
 		c.fire(channelUnpark, nil)
@@ -336,9 +333,13 @@ func (c *call) connect(l *link) {
 	first := !l.connected
 	l.connected = true
 	l.mu.Unlock()
-	if first {
-		close(c.connected)
+	if !first {
+		return
 	}
+	if l.async {
+		c.fire(channelPark, nil)
+	}
+	close(c.connected)
 }
 
 // leave tells the connection of a call that is over: linger, or goodbye.
