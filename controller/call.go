@@ -30,7 +30,7 @@ type call struct {
 	verdict verdict
 	conn    *freeswitch.Call // nil while it is not connected to us
 	heardAt time.Time        // the last sign of life
-	ringing *time.Timer
+	news    *time.Timer      // see expectNews
 
 	ending     bool // a result is being stored
 	stored     bool // and has been
@@ -69,8 +69,8 @@ func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freesw
 	k.conn = conn
 	k.heardAt = time.Now()
 	k.verdict.hear(byCall, said)
-	if k.ringing != nil {
-		k.ringing.Stop()
+	if k.news != nil {
+		k.news.Stop()
 	}
 	c.metrics.setup.Observe(time.Since(k.attempt.CreatedAt).Seconds())
 	return k
@@ -138,7 +138,15 @@ func (k *call) hear(w witness, ev events.Event) {
 	page := k.verdict.pages > before
 	k.settle()
 	k.mu.Unlock()
-	if _, met := ev.(*events.Negotiated); met || page {
+	switch ev := ev.(type) {
+	case *events.Negotiated:
+		k.notify()
+	case *events.OriginateEnded:
+		if ev.Answered {
+			k.expectNews(k.c.config.Grace) // the connection must follow at once
+		}
+	}
+	if page {
 		k.notify()
 	}
 }
@@ -272,8 +280,8 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 	k.stored = true
 	k.attempt = attempt
 	k.forget()
-	if k.ringing != nil {
-		k.ringing.Stop()
+	if k.news != nil {
+		k.news.Stop()
 	}
 	line := k.verdict.line
 	k.mu.Unlock()
@@ -323,7 +331,7 @@ func (k *call) hangUp() {
 		return
 	}
 	k.c.spawn(func() {
-		for end := time.Now().Add(k.c.config.Ring + ringGrace); time.Now().Before(end) && k.c.life.Err() == nil; {
+		for end := time.Now().Add(k.c.config.Ring + k.c.config.Grace); time.Now().Before(end) && k.c.life.Err() == nil; {
 			k.mu.Lock()
 			done := k.ending || k.conn != nil
 			k.mu.Unlock()
@@ -338,13 +346,18 @@ func (k *call) hangUp() {
 	})
 }
 
-// watchRinging has the switch asked when no news come for so long.
-func (k *call) watchRinging(d time.Duration) {
+// expectNews has the switch asked when the call has not connected to us, nor
+// ended, by then.
+func (k *call) expectNews(within time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.conn == nil && !k.ending {
-		k.ringing = time.AfterFunc(d, k.reconcile)
+	if k.conn != nil || k.ending {
+		return
 	}
+	if k.news != nil {
+		k.news.Stop()
+	}
+	k.news = time.AfterFunc(within, k.reconcile)
 }
 
 func (k *call) snapshot() fax.Attempt {

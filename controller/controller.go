@@ -41,6 +41,9 @@ type Config struct {
 	Gateway   Gateway
 	T38       bool          // offer T.38
 	Ring      time.Duration // how long a call may ring; default 60 s
+	// Grace is how much longer than it should take we wait for news of a call,
+	// before we ask the switch; default 15 s.
+	Grace time.Duration
 
 	CallerID  string // defaults of jobs that name none
 	StationID string
@@ -102,6 +105,9 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	}
 	if c.Ring <= 0 {
 		c.Ring = time.Minute
+	}
+	if c.Grace <= 0 {
+		c.Grace = 15 * time.Second
 	}
 	if c.OnUnknown != fax.Again {
 		c.OnUnknown = fax.Hold

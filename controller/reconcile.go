@@ -98,7 +98,7 @@ func (k *call) search(ctx context.Context) {
 	for gone := 0; ctx.Err() == nil; {
 		k.mu.Lock()
 		done, silent := k.ending || k.conn != nil, time.Since(k.heardAt)
-		begun := k.verdict.begun
+		patience := k.patience()
 		k.mu.Unlock()
 		if done {
 			return
@@ -110,7 +110,7 @@ func (k *call) search(ctx context.Context) {
 			sleep(ctx, askAgain/2+rand.N(askAgain))
 		case alive:
 			gone = 0
-			if silent > k.patience(begun) {
+			if silent > patience {
 				k.log.Warn("a call that nobody reports of is hung up", "silent", silent)
 				c.link.Kill(id)
 			}
@@ -131,12 +131,17 @@ func (k *call) search(ctx context.Context) {
 	}
 }
 
-// patience is how long a call may be alive without a sign of life.
-func (k *call) patience(begun bool) time.Duration {
-	if begun {
-		return freeswitch.PageTimeout(k.c.config.Socket.Timers)
+// patience is how long the call may be alive without a sign of life. k.mu is
+// held.
+func (k *call) patience() time.Duration {
+	switch config := k.c.config; {
+	case k.verdict.begun:
+		return freeswitch.PageTimeout(config.Socket.Timers)
+	case k.verdict.answered:
+		return config.Grace
+	default:
+		return config.Ring + config.Grace
 	}
-	return k.c.config.Ring + ringGrace
 }
 
 // askRecord reads the switch's own record of a call that is over; true when

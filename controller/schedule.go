@@ -101,6 +101,7 @@ func (k *call) dial() {
 		return
 	}
 	k.log.Info("dialling", "number", k.job.To.Masked(), "gateway", a.Gateway, "attempt_no", a.Ordinal, "start_page", a.Parameters.StartPage)
+	k.expectNews(c.config.Ring + c.config.Grace)
 	if err := c.link.Originate(string(a.ID), text); err != nil {
 		// Nobody knows whether it was heard.
 		k.log.Warn("originate was not confirmed; asking the switch", "error", err)
@@ -108,11 +109,7 @@ func (k *call) dial() {
 		return
 	}
 	k.advance(fax.AttemptDialing)
-	k.watchRinging(c.config.Ring + ringGrace)
 }
-
-// ringGrace is how much longer than the ringing time we wait for news.
-const ringGrace = 15 * time.Second
 
 func or(a, b string) string {
 	if a != "" {

@@ -1,0 +1,173 @@
+package controller_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"faxbot/controller"
+	"faxbot/controller/document"
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/store"
+	"faxbot/events"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// house is a daemon without its door: real store, real documents, real sockets,
+// and a simulated switch.
+type house struct {
+	*controller.Controller
+	t       *testing.T
+	dir     string
+	sim     *simulator.Switch
+	store   *store.Store
+	metrics *prometheus.Registry
+	config  controller.Config
+
+	heard  *events.Listener
+	drain  context.CancelFunc
+	kill   context.CancelFunc
+	exited chan error
+}
+
+// newHouse starts everything; edit may change the configuration first.
+func newHouse(t *testing.T, sim simulator.Config, edit func(*controller.Config)) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), sim: simulator.RunT(t, sim)}
+	h.open(edit)
+	t.Cleanup(func() { h.close() })
+	return h
+}
+
+func (h *house) open(edit func(*controller.Config)) {
+	h.t.Helper()
+	ctx := context.Background()
+	var err error
+	h.store, err = store.Open(ctx, "sqlite:///"+filepath.Join(h.dir, "faxbot.db"), store.Options{Host: "test"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	docs, err := document.Open(document.Config{Dir: filepath.Join(h.dir, "documents")})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.metrics = prometheus.NewRegistry()
+	h.config = controller.Config{
+		Store: h.store, Documents: docs,
+		Socket:     freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
+		Link:       freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"},
+		Gateway:    controller.Gateway{Name: "carrier", CPS: 10000},
+		T38:        true,
+		Grace:      time.Second,
+		Logger:     slog.New(slog.NewTextHandler(testWriter{h.t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Registerer: h.metrics,
+	}
+	if edit != nil {
+		edit(&h.config)
+	}
+	h.Controller, err = controller.New(ctx, h.config)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.heard = h.Notices().Listen(10000)
+	drain, cancelDrain := context.WithCancel(ctx)
+	stop, cancelStop := context.WithCancel(ctx)
+	h.drain, h.kill = cancelDrain, func() { cancelDrain(); cancelStop() }
+	h.exited = make(chan error, 1)
+	go func() { h.exited <- h.Run(drain, stop) }()
+}
+
+// close stops the daemon at once, hanging up what runs.
+func (h *house) close() {
+	if h.kill == nil {
+		return
+	}
+	h.kill()
+	if err := <-h.exited; err != nil {
+		h.t.Errorf("Run: %v", err)
+	}
+	h.kill = nil
+	h.heard.Close()
+	h.store.Close()
+	h.config.Documents.Close()
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", bytes.TrimRight(p, "\n"))
+	return len(p), nil
+}
+
+// submit sends a text of so many pages.
+func (h *house) submit(to string, pages int, edit ...func(*controller.Submission)) fax.JobID {
+	h.t.Helper()
+	ctx := context.Background()
+	r, err := h.Receive(ctx)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var text []string
+	for i := range pages {
+		text = append(text, fmt.Sprintf("Page %d\n", i+1))
+	}
+	if _, err := r.Add(ctx, strings.NewReader(strings.Join(text, "\f"))); err != nil {
+		h.t.Fatal(err)
+	}
+	s := controller.Submission{To: to, Priority: fax.DefaultPriority}
+	for _, e := range edit {
+		e(&s)
+	}
+	job, _, err := h.Submit(ctx, r, s)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return job.ID
+}
+
+// until waits until the job is in one of the states, and returns it as stored.
+func (h *house) until(id fax.JobID, states ...fax.State) (fax.Job, []fax.Attempt) {
+	h.t.Helper()
+	timeout := time.After(30 * time.Second)
+	for {
+		job, attempts, err := h.Find(context.Background(), id)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		for _, s := range states {
+			if job.State == s {
+				return job, attempts
+			}
+		}
+		if job.State.Terminal() {
+			h.t.Fatalf("the fax ended %s (%s: %s), waiting for %v", job.State, job.Cause, job.Error, states)
+		}
+		select {
+		case <-h.heard.C:
+		case <-timeout:
+			h.t.Fatalf("the fax is still %s (%s), waiting for %v", job.State, job.Error, states)
+		}
+	}
+}
+
+// ledger counts what the switch did.
+func (h *house) ledger(kind string) int {
+	n := 0
+	for _, e := range h.sim.Ledger() {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
