@@ -206,8 +206,8 @@ const (
 )
 
 func (s *Switch) gatewayStatus(name string, xml bool) string {
-	down := contains(s.config.GatewaysDown, name)
-	if s.config.Gateways != nil && !down && !contains(s.config.Gateways, name) {
+	down := slices.Contains(s.config.GatewaysDown, name)
+	if s.config.Gateways != nil && !down && !slices.Contains(s.config.Gateways, name) {
 		return "Invalid Gateway!\n"
 	}
 	if xml {
@@ -223,5 +223,5 @@ func (s *Switch) gatewayStatus(name string, xml bool) string {
 
 func (s *Switch) gatewayXML(name string) string {
 	return fmt.Sprintf("  <gateway>\n    <name>%s</name>\n    <profile>tx</profile>\n    <state>NOREG</state>\n    <status>%s</status>\n  </gateway>\n",
-		name, choose(contains(s.config.GatewaysDown, name), "DOWN", "UP"))
+		name, choose(slices.Contains(s.config.GatewaysDown, name), "DOWN", "UP"))
 }

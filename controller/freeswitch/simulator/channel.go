@@ -123,6 +123,19 @@ func (c *call) told(name string) string {
 	return ""
 }
 
+// hook is a command that was set on the live channel. One that came with
+// originate does nothing: its ${…} were expanded before there was a fax.
+func (c *call) hook(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, v := range c.sets {
+		if v.name == name {
+			return v.value
+		}
+	}
+	return ""
+}
+
 // value is any channel variable; "" when there is none.
 func (c *call) value(name string) string {
 	if v := c.told(name); v != "" {

@@ -64,6 +64,9 @@ func (c *call) txfax(path string) {
 		return
 	}
 	c.conclude(code)
+	if l := c.link; l != nil && !c.isDown() { // nothing more comes by itself
+		l.hold(false)
+	}
 }
 
 func (c *call) respond(text string) {
@@ -238,7 +241,7 @@ func (c *call) conclude(code int) {
 	c.fireLocked(faxResult, nil)
 	c.mu.Unlock()
 	c.note(Entry{Kind: "result", File: c.fax.file, Code: code, Pages: pages})
-	if hook := c.expand(c.told("execute_on_fax_result")); hook != "" {
+	if hook := c.expand(c.hook("execute_on_fax_result")); hook != "" {
 		if name, data, queued := strings.Cut(hook, "::"); queued {
 			c.send(request{app: &application{name, data, c.sw.newUUID()}})
 		} else {
@@ -301,6 +304,9 @@ func (f *fax) fill(b []byte, s slot) []byte {
 	case sCode:
 		return strconv.AppendInt(b, int64(f.code), 10)
 	case sText:
+		if f.code < 0 || f.code >= len(completionTexts) {
+			return append(b, "???"...)
+		}
 		return encode(b, completionTexts[f.code])
 	}
 	return b

@@ -220,7 +220,7 @@ func (f *facts) fill(b []byte, s slot) []byte {
 func (c *call) fill(b []byte, s slot) []byte {
 	switch s {
 	case sUUID:
-		return append(b, c.uuid...)
+		return encode(b, c.uuid)
 	case sSession:
 		return strconv.AppendUint(b, uint64(c.session), 10)
 	case sGateway:
@@ -239,12 +239,12 @@ func (c *call) fill(b []byte, s slot) []byte {
 		return strconv.AppendUint(b, uint64(16384+(c.session*2+8191)%16384), 10)
 	case sSSRC:
 		return strconv.AppendUint(b, uint64(1_000_000_000+c.session), 10)
-	case sCallID: // like the SIP stack's own, another uuid per call
-		return append(append(b, c.uuid[9:]...), c.uuid[:9]...)
+	case sCallID:
+		return append(b, c.seed...)
 	case sBranch:
-		return tag(b, c.uuid[24:36])
+		return tag(b, c.seed[23:])
 	case sFromTag, sToTag:
-		return tag(b, c.uuid[choose(s == sToTag, 22, 23):choose(s == sToTag, 35, 36)])
+		return tag(b, choose(s == sToTag, c.seed[9:22], c.seed[14:27]))
 	case sCause:
 		return append(b, c.cause.name...)
 	case sQ850:
@@ -337,8 +337,7 @@ func clock(b []byte, t time.Time) []byte {
 func writeVariables(b []byte, vars []setting) []byte {
 	for _, v := range vars {
 		b = append(b, "variable_"...)
-		b = append(b, v.name...)
-		b = append(b, ": "...)
+		b = append(encode(b, v.name), ": "...)
 		b = append(encode(b, v.value), '\n')
 	}
 	return b
