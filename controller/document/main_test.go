@@ -151,20 +151,14 @@ func page(t *testing.T, f *document.Folder, id fax.JobID, n int) bitmap {
 
 type bitmap struct{ *image.Paletted }
 
-func (b bitmap) black(x, y int) bool {
-	r, _, _, _ := b.At(x, y).RGBA()
-	return r == 0
-}
+// black relies on the palette of a preview: white, black.
+func (b bitmap) black(x, y int) bool { return b.Pix[y*b.Stride+x] == 1 }
 
 // ink counts the black pixels in a rectangle.
 func (b bitmap) ink(r image.Rectangle) int {
 	n := 0
 	for y := r.Min.Y; y < r.Max.Y; y++ {
-		for x := r.Min.X; x < r.Max.X; x++ {
-			if b.black(x, y) {
-				n++
-			}
-		}
+		n += bytes.Count(b.Pix[y*b.Stride+r.Min.X:y*b.Stride+r.Max.X], []byte{1})
 	}
 	return n
 }
@@ -173,10 +167,9 @@ func (b bitmap) ink(r image.Rectangle) int {
 func (b bitmap) extent() image.Rectangle {
 	var all image.Rectangle
 	for y := range b.Rect.Dy() {
-		for x := range b.Rect.Dx() {
-			if b.black(x, y) {
-				all = all.Union(image.Rect(x, y, x+1, y+1))
-			}
+		line := b.Pix[y*b.Stride:][:b.Rect.Dx()]
+		if first := bytes.IndexByte(line, 1); first >= 0 {
+			all = all.Union(image.Rect(first, y, bytes.LastIndexByte(line, 1)+1, y+1))
 		}
 	}
 	return all

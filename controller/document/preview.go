@@ -49,7 +49,8 @@ func (f *Folder) Preview(ctx context.Context, id fax.JobID, n int, w io.Writer) 
 	if err != nil {
 		return fmt.Errorf("reading a fax: page %d: %w", n, err)
 	}
-	if err := png.Encode(w, page); err != nil {
+	fast := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := fast.Encode(w, page); err != nil {
 		return fmt.Errorf("writing a preview: %w", err)
 	}
 	return nil
@@ -74,8 +75,12 @@ func readPage(r io.ReaderAt, d ifd) (image.Image, error) {
 			return nil, fmt.Errorf("line %d: %w", y+1, err)
 		}
 		line := page.Pix[y*repeat*page.Stride:][:d.width]
-		for x := range line {
-			line[x] = packed[x/8] >> (7 - x%8) & 1
+		for i, p := range packed {
+			if p != 0 { // most of a page is white
+				for x := 8 * i; x < min(8*i+8, d.width); x++ {
+					line[x] = p >> (7 - x%8) & 1
+				}
+			}
 		}
 		for i := 1; i < repeat; i++ {
 			copy(page.Pix[(y*repeat+i)*page.Stride:][:d.width], line)
