@@ -54,7 +54,7 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 		}
 		taken := map[fax.Number]bool{}
 		var last candidate // where the page before ended
-		for size := max(2*r.Limit, 16); len(claimed) < r.Limit; {
+		for size := r.Limit; len(claimed) < r.Limit; size *= 2 {
 			page, err := s.candidates(ctx, tx, r.Now, last, size)
 			if err != nil {
 				return err
@@ -78,7 +78,7 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 			if len(page) < size {
 				break
 			}
-			last = page[size-1]
+			last = page[size-1] // many wait for a gateway or a number: look further
 		}
 		return nil
 	})
@@ -93,10 +93,12 @@ type candidate struct {
 	Calls int `db:"calls"`
 }
 
-// candidates returns a page of jobs that may be dialled, those after last.
+// candidates returns a page of jobs that may be dialled, those after last. The
+// plus signs keep the planners from other indices than jobs_claim, which
+// yields the right order and so lets them stop early.
 func (s *Store) candidates(ctx context.Context, tx session, now time.Time, last candidate, size int) ([]candidate, error) {
 	query, args := `SELECT `+jobColumns+`, (SELECT count(*) FROM attempts WHERE job_id = jobs.id) AS calls FROM jobs
-		WHERE state IN ('queued', 'retry') AND due_at <= ? AND deadline > ? AND NOT cancel_asked
+		WHERE state IN ('queued', 'retry') AND +due_at <= ? AND +deadline > ? AND NOT cancel_asked
 		AND NOT EXISTS (SELECT 1 FROM attempts live WHERE live.to_number = jobs.to_number AND live.state <> 'ended')`,
 		[]any{at(now), at(now)}
 	if last.ID != "" {

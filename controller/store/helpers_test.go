@@ -9,7 +9,7 @@ import (
 	"faxbot/controller/fax"
 )
 
-// epoch is a time that every database can hold exactly.
+// now is a time that the database holds exactly.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 var numbers atomic.Int64

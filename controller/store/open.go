@@ -229,6 +229,12 @@ func (s *Store) migrate(ctx context.Context, db *sqlx.DB, log *slog.Logger) erro
 			return err
 		}
 	}
-	_, err = tables.Up(ctx)
+	// SQLite has no such lock. Who loses the race for a step (goose's own table
+	// is one too) finds at the next look that it is done.
+	for range len(tables.ListSources()) + 2 {
+		if _, err = tables.Up(ctx); err == nil || s.dialect.migrating != "" {
+			break
+		}
+	}
 	return err
 }

@@ -1,0 +1,178 @@
+package store
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"faxbot/controller/fax"
+)
+
+func TestACallFromAnswerToEnd(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		ctx := t.Context()
+		c := s.dialing(t, newJob())
+		id := c.Attempt.ID
+		advance := func(to fax.AttemptState, job fax.State) fax.Attempt {
+			t.Helper()
+			if err := s.Advance(ctx, id, to); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.find(t, c.Job.ID); got.State != job {
+				t.Errorf("attempt %s: job %s, want %s", to, got.State, job)
+			}
+			return must(s.Attempt(ctx, id))(t)
+		}
+		if a := advance(fax.AttemptDialing, fax.Dialing); a.Answered() {
+			t.Error("answered while dialing")
+		}
+		answered := advance(fax.AttemptAnswered, fax.Sending)
+		if !answered.Answered() {
+			t.Error("not answered")
+		}
+		if a := advance(fax.AttemptFaxing, fax.Sending); a.AnsweredAt != answered.AnsweredAt {
+			t.Error("answered twice")
+		}
+		for _, p := range []struct{ say, want int }{{1, 1}, {2, 2}, {1, 2}, {2, 2}} {
+			if err := s.Progress(ctx, id, p.say); err != nil {
+				t.Fatal(err)
+			}
+			if a := must(s.Attempt(ctx, id))(t); a.Result.Pages != p.want {
+				t.Errorf("%d pages after %d", a.Result.Pages, p.say)
+			}
+		}
+
+		result := fax.Result{
+			Cause: fax.OK, Code: 0, Text: "OK", HangupCause: "NORMAL_CLEARING", Pages: 3, TotalPages: 3,
+			Rate: 14400, ECM: true, T38: true, RemoteStation: "+1 555 0100",
+		}
+		outcome := Outcome{State: fax.Done, Cause: fax.OK, Confirmed: 3, Dials: 1, Tries: 1}
+		job, attempt, err := s.Finish(ctx, id, result, outcome)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job.State != fax.Done || job.Cause != fax.OK || job.Confirmed != 3 || job.Dials != 1 || job.Tries != 1 {
+			t.Errorf("%+v", job)
+		}
+		if attempt.State != fax.AttemptEnded || attempt.Result != result || attempt.EndedAt.IsZero() {
+			t.Errorf("%+v", attempt)
+		}
+		if s.find(t, job.ID) != job || cmp.Diff(must(s.Attempt(ctx, id))(t), attempt) != "" {
+			t.Error("what was returned is not what is stored")
+		}
+
+		// A verdict that comes again or contradicts changes nothing.
+		worse := fax.Result{Cause: fax.Dropped, Code: 49}
+		gotJob, gotAttempt, err := s.Finish(ctx, id, worse, Outcome{State: fax.Failed, Cause: fax.Dropped, Dials: 1})
+		if !errors.Is(err, ErrAlreadyEnded) || gotAttempt.Result != result || gotJob != job {
+			t.Errorf("%v, %+v, %+v", err, gotJob, gotAttempt)
+		}
+		if err := s.Progress(ctx, id, 9); !errors.Is(err, ErrAlreadyEnded) {
+			t.Error(err)
+		}
+		if s.find(t, job.ID) != job || must(s.Attempt(ctx, id))(t).Result != result {
+			t.Error("the first verdict was overwritten")
+		}
+		_, _, err = s.Finish(ctx, fax.NewAttemptID(), result, outcome)
+		wantProblem(t, err, fax.NotFound)
+	})
+}
+
+func TestNoFaxIsDoneBeforeAllItsPagesAreConfirmed(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		c := s.dialing(t, newJob()) // of three pages
+		_, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{Pages: 2}, Outcome{State: fax.Done, Confirmed: 2})
+		wantProblem(t, err, fax.Conflict)
+		if err := s.exec(t, "UPDATE jobs SET state = 'done' WHERE id = ?", c.Job.ID); err == nil {
+			t.Error("the database believes it")
+		}
+		due := now().Add(-time.Second)
+		job, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{Pages: 2}, Outcome{State: fax.Retry, Cause: fax.Dropped, Confirmed: 2, DueAt: due})
+		if err != nil || job.Confirmed != 2 || !job.DueAt.Equal(due) {
+			t.Fatalf("%+v, %v", job, err)
+		}
+		// The rest arrives with the next call.
+		again := s.claim(t, 1)
+		job, _, err = s.Finish(t.Context(), again[0].Attempt.ID, fax.Result{Pages: 1}, Outcome{State: fax.Done, Confirmed: 3})
+		if err != nil || job.State != fax.Done {
+			t.Errorf("%+v, %v", job, err)
+		}
+	})
+}
+
+func TestHostileTextLosesNoVerdict(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		c := s.dialing(t, newJob())
+		hostile := fax.Result{
+			Cause: fax.Dropped, Code: math.MaxInt32 + 1, Text: "a\x00b\xffc", HangupCause: "\x00",
+			Rate: math.MaxInt, Pages: math.MinInt, RemoteStation: "'); DROP TABLE jobs; --\xc3",
+		}
+		_, a, err := s.Finish(t.Context(), c.Attempt.ID, hostile, Outcome{State: fax.Failed, Cause: fax.Dropped, Error: "\x00é\xe9"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Result.Text != "ab\uFFFDc" || a.Result.RemoteStation != "'); DROP TABLE jobs; --\uFFFD" || a.Result.Rate != math.MaxInt {
+			t.Errorf("%+v", a.Result)
+		}
+		if s.find(t, c.Job.ID).Error != "é\uFFFD" {
+			t.Error(s.find(t, c.Job.ID).Error)
+		}
+	})
+}
+
+func TestLeases(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		a, b := db.open(t, "a"), db.open(t, "b")
+		ctx := t.Context()
+		c := a.dialing(t, newJob())
+		id, lease := c.Attempt.ID, c.Attempt.LeaseUntil
+		orphans := func(at time.Time) int {
+			t.Helper()
+			return len(must(b.Orphans(ctx, at))(t))
+		}
+		if orphans(lease.Add(-time.Second)) != 0 || orphans(lease) != 1 {
+			t.Error("orphans do not follow the lease")
+		}
+		later := lease.Add(time.Minute)
+		if err := b.Renew(ctx, later); err != nil || orphans(lease) != 1 {
+			t.Error("renewed by a stranger", err)
+		}
+		if err := a.Renew(ctx, later); err != nil || orphans(lease) != 0 || orphans(later) != 1 {
+			t.Error("not renewed", err)
+		}
+		_, err := b.Adopt(ctx, id, lease, later)
+		wantProblem(t, err, fax.Conflict)
+		if live := must(a.Live(ctx))(t); len(live) != 1 || live[0].ID != id {
+			t.Errorf("live: %v", live)
+		}
+
+		adopted, err := b.Adopt(ctx, id, later, later.Add(time.Minute))
+		if err != nil || adopted.Host != "b" {
+			t.Fatal(adopted, err)
+		}
+		_, err = a.Adopt(ctx, id, later, later.Add(time.Minute))
+		wantProblem(t, err, fax.Conflict)
+		if err := a.Renew(ctx, later.Add(time.Hour)); err != nil || orphans(later.Add(time.Minute)) != 1 {
+			t.Error("the former owner renewed", err)
+		}
+		if len(must(a.Live(ctx))(t)) != 0 || len(must(b.Live(ctx))(t)) != 1 {
+			t.Error("the attempt did not change hosts")
+		}
+		// The former owner's verdict is still the truth.
+		if _, _, err := a.Finish(ctx, id, fax.Result{}, Outcome{State: fax.Failed}); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Adopt(ctx, id, later, later); !errors.Is(err, ErrAlreadyEnded) {
+			t.Error(err)
+		}
+		if orphans(later.Add(time.Hour)) != 0 {
+			t.Error("an ended attempt is an orphan")
+		}
+	})
+}

@@ -1,0 +1,316 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"faxbot/controller/fax"
+)
+
+func ids(claimed []Claimed) (list []fax.JobID) {
+	for _, c := range claimed {
+		list = append(list, c.Job.ID)
+	}
+	return list
+}
+
+func TestClaimTakesTheMostUrgentThenTheLongestDue(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		add := func(priority int, due, deadline time.Duration) fax.JobID {
+			job := newJob()
+			job.Priority, job.DueAt, job.Deadline = priority, now().Add(due), now().Add(deadline)
+			return s.queued(t, job).ID
+		}
+		b := add(100, -time.Minute, time.Hour)
+		a := add(100, -time.Hour, time.Hour)
+		first := add(255, -time.Second, time.Hour)
+		tomorrow := add(255, 24*time.Hour, 48*time.Hour)
+		add(255, -time.Hour, -time.Minute) // too late
+		s.received(t, newJob())
+		must(s.AskCancel(t.Context(), s.queued(t, newJob()).ID))(t)
+
+		if got := ids(s.claim(t, 2)); !slices.Equal(got, []fax.JobID{first, a}) {
+			t.Errorf("first %v", got)
+		}
+		if got := ids(s.claim(t, 10)); !slices.Equal(got, []fax.JobID{b}) {
+			t.Errorf("then %v", got)
+		}
+		due, ok, err := s.NextDue(t.Context(), now())
+		if err != nil || !ok || !due.Equal(s.find(t, tomorrow).DueAt) {
+			t.Error("next due", due, ok, err)
+		}
+		if _, ok, err := s.NextDue(t.Context(), due); ok || err != nil {
+			t.Error("due after the last", ok, err)
+		}
+	})
+}
+
+func TestAClaimedJobHasACommittedAttempt(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "north")
+		job := s.queued(t, newJob())
+		r := request(1)
+		c := must(s.Claim(t.Context(), r))(t)[0]
+		want := fax.Attempt{
+			ID: c.Attempt.ID, JobID: job.ID, Ordinal: 1, State: fax.AttemptCreated,
+			Gateway: "carrier", Host: "north", Switch: "core", Token: "token",
+			Parameters: fax.Parameters{T38: true, V17: true, ECM: true, StartPage: 1},
+			Result:     fax.Result{Code: fax.NoCode}, LeaseUntil: r.LeaseUntil, CreatedAt: c.Attempt.CreatedAt,
+		}
+		if d := cmp.Diff(want, c.Attempt); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff(want, must(s.Attempt(t.Context(), want.ID))(t)); d != "" {
+			t.Error("stored:", d)
+		}
+		job.State, job.UpdatedAt = fax.Dialing, c.Job.UpdatedAt
+		if c.Job != job || s.find(t, job.ID) != job {
+			t.Errorf("%+v", c.Job)
+		}
+
+		// The next call is planned from what the first one came to.
+		result := fax.Result{Cause: fax.Busy, Code: fax.NoCode, HangupCause: "USER_BUSY"}
+		_, ended, err := s.Finish(t.Context(), want.ID, result, Outcome{State: fax.Retry, Cause: fax.Busy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Plan = func(j fax.Job, previous []fax.Attempt, free map[string]int) (fax.Attempt, bool) {
+			if d := cmp.Diff([]fax.Attempt{ended}, previous); d != "" || j.State != fax.Retry {
+				t.Error(j.State, d)
+			}
+			return plan(j, previous, free)
+		}
+		if again := must(s.Claim(t.Context(), r))(t); len(again) != 1 || again[0].Attempt.Ordinal != 2 {
+			t.Errorf("%+v", again)
+		}
+		if all := must(s.Attempts(t.Context(), job.ID))(t); len(all) != 2 || all[0].ID != want.ID {
+			t.Errorf("%+v", all)
+		}
+	})
+}
+
+func TestOneCallToANumber(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		one, two := newJob(), newJob()
+		two.To = one.To
+		s.queued(t, one)
+		s.queued(t, two)
+		other := s.queued(t, newJob())
+		claimed := s.claim(t, 10)
+		if got := ids(claimed); !slices.Equal(got, []fax.JobID{one.ID, other.ID}) {
+			t.Fatalf("claimed %v", got)
+		}
+		if err := s.Advance(t.Context(), claimed[0].Attempt.ID, fax.AttemptLost); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.claim(t, 10); len(got) != 0 {
+			t.Errorf("a lost call may still be alive, yet its number was dialled: %v", got)
+		}
+		_, _, err := s.Finish(t.Context(), claimed[0].Attempt.ID, fax.Result{}, Outcome{State: fax.Failed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := s.claim(t, 10)
+		if got := ids(second); !slices.Equal(got, []fax.JobID{two.ID}) {
+			t.Fatalf("then %v", got)
+		}
+
+		// No bug above can get past the database.
+		revive := func(id fax.AttemptID, to string) {
+			t.Helper()
+			err := s.exec(t, "UPDATE attempts SET state = 'dialing', ended_at = NULL, to_number = ? WHERE id = ?", to, id)
+			if err == nil || !strings.Contains(strings.ToLower(err.Error()), "unique") {
+				t.Errorf("a second live call: %v", err)
+			}
+		}
+		revive(claimed[0].Attempt.ID, string(one.To))
+		if _, _, err := s.Finish(t.Context(), second[0].Attempt.ID, fax.Result{}, Outcome{State: fax.Retry}); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.claim(t, 10)) != 1 {
+			t.Fatal("the retry is not claimed")
+		}
+		revive(second[0].Attempt.ID, "+15559999999")
+	})
+}
+
+func TestGatewaysCarryNoMoreThanTheirChannels(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s, other := db.open(t, "a"), db.open(t, "b")
+		// Many jobs that must wait for a full gateway stand before one that
+		// need not.
+		for range 50 {
+			s.queued(t, newJob())
+		}
+		last := newJob()
+		last.Options.Gateway, last.Priority = "east", 1
+		s.queued(t, last)
+		r := request(3)
+		r.Channels = map[string]int{"west": 2, "east": 1, "south": 0}
+		r.Plan = func(j fax.Job, _ []fax.Attempt, free map[string]int) (fax.Attempt, bool) {
+			if free["south"] != 0 || free["west"] < 0 {
+				t.Errorf("free: %v", free)
+			}
+			a, _ := plan(j, nil, nil)
+			a.Gateway = "west"
+			if j.Options.Gateway != "" {
+				a.Gateway = j.Options.Gateway
+			}
+			return a, true
+		}
+		claimed := must(s.Claim(t.Context(), r))(t)
+		if len(claimed) != 3 || claimed[2].Job.ID != last.ID {
+			t.Fatalf("claimed %v", ids(claimed))
+		}
+		if more := must(other.Claim(t.Context(), r))(t); len(more) != 0 {
+			t.Errorf("the other host claimed %v", ids(more))
+		}
+		if _, _, err := s.Finish(t.Context(), claimed[0].Attempt.ID, fax.Result{}, Outcome{State: fax.Failed}); err != nil {
+			t.Fatal(err)
+		}
+		if more := must(other.Claim(t.Context(), r))(t); len(more) != 1 || more[0].Attempt.Host != "b" {
+			t.Errorf("the other host claimed %v", more)
+		}
+	})
+}
+
+func TestAPlanMayWaitOrFail(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		job := s.queued(t, newJob())
+		r := request(1)
+		r.Plan = func(fax.Job, []fax.Attempt, map[string]int) (fax.Attempt, bool) { return fax.Attempt{}, false }
+		if got := must(s.Claim(t.Context(), r))(t); len(got) != 0 {
+			t.Errorf("claimed %v", got)
+		}
+		r.Plan = func(fax.Job, []fax.Attempt, map[string]int) (fax.Attempt, bool) { return fax.Attempt{}, true }
+		_, err := s.Claim(t.Context(), r)
+		wantProblem(t, err, fax.Internal)
+		if s.find(t, job.ID) != job {
+			t.Error("a failed claim changed the job")
+		}
+	})
+}
+
+// Schedulers of two hosts take all they can get, while calls end and cancels
+// arrive. Each job is claimed once, and no number is ever called twice at once.
+func TestTwoHostsNeverClaimTheSame(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		hosts := []*Store{db.open(t, "a"), db.open(t, "b")}
+		const jobs, lines = 120, 30
+		shared := make([]fax.Number, lines)
+		for i := range shared {
+			shared[i] = newJob().To
+		}
+		for i := range jobs {
+			job := newJob()
+			job.To = shared[i%lines]
+			hosts[i%2].queued(t, job)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var mu sync.Mutex
+		claimedBy, onLine := map[fax.JobID]string{}, map[fax.Number]bool{}
+		left := jobs
+		var wg sync.WaitGroup
+		for i := range 8 {
+			s := hosts[i%2]
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					claimed, err := s.Claim(ctx, request(4))
+					if err != nil {
+						if !errors.Is(err, context.Canceled) {
+							t.Error(err)
+						}
+						return
+					}
+					mu.Lock()
+					for _, c := range claimed {
+						if by := claimedBy[c.Job.ID]; by != "" || onLine[c.Job.To] {
+							t.Errorf("%s claimed by %s and %s, its number in use: %v", c.Job.ID, by, s.host, onLine[c.Job.To])
+						}
+						claimedBy[c.Job.ID], onLine[c.Job.To] = s.host, true
+					}
+					mu.Unlock()
+					for _, c := range claimed {
+						mu.Lock()
+						onLine[c.Job.To] = false
+						mu.Unlock()
+						if _, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{}, Outcome{State: fax.Failed, Cause: fax.Busy}); err != nil {
+							t.Error(err)
+						}
+						mu.Lock()
+						if left--; left == 0 {
+							cancel()
+						}
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if len(claimedBy) != jobs {
+			t.Errorf("%d of %d jobs were claimed", len(claimedBy), jobs)
+		}
+	})
+}
+
+// The claim walks the index of waiting jobs in order and stops, however many
+// jobs have finished.
+func TestClaimReadsNoFinishedJobs(t *testing.T) {
+	t.Parallel()
+	s := sqliteFile(t).open(t, "a")
+	spy := &explainer{session: s.read, t: t}
+	if _, err := s.candidates(t.Context(), spy, now(), candidate{}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := freeChannels(t.Context(), spy, nil); err != nil {
+		t.Fatal(err)
+	}
+	plan := strings.Join(spy.plan, "\n")
+	for _, index := range []string{"jobs USING INDEX jobs_claim", "live USING INDEX attempts_live_number"} {
+		if !strings.Contains(plan, index) {
+			t.Errorf("no %q in:\n%s", index, plan)
+		}
+	}
+	if strings.Contains(plan, "TEMP B-TREE FOR ORDER") {
+		t.Errorf("all waiting jobs are sorted:\n%s", plan)
+	}
+	for _, line := range spy.plan {
+		if strings.HasPrefix(line, "SCAN") && !strings.Contains(line, "INDEX") {
+			t.Error("a whole table is read:", line)
+		}
+	}
+}
+
+// explainer collects SQLite's plans of the queries that go through it.
+type explainer struct {
+	session
+	t    *testing.T
+	plan []string
+}
+
+func (e *explainer) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	var rows []struct {
+		ID      int    `db:"id"`
+		Parent  int    `db:"parent"`
+		Notused int    `db:"notused"`
+		Detail  string `db:"detail"`
+	}
+	if err := e.session.SelectContext(ctx, &rows, "EXPLAIN QUERY PLAN "+query, args...); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		e.plan = append(e.plan, r.Detail)
+	}
+	return e.session.SelectContext(ctx, dest, query, args...)
+}
