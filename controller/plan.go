@@ -57,7 +57,7 @@ func after(job fax.Job, before []fax.Attempt, this fax.Attempt, r fax.Result, on
 		return o
 	}
 	o.state = fax.Retry
-	o.due = now.Add(jitter(advice.Delay))
+	o.due = now.Add(jitter(o.cause.Advice().Delay))
 	why := ""
 	switch {
 	case advice.Repeats > 0 && 1+count(before, r.Cause) >= advice.Repeats:

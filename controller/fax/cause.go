@@ -104,7 +104,7 @@ var advice = map[Cause]Advice{
 	Operator:  {Next: Again, Delay: time.Minute, Repeats: 2, Tell: "An operator interrupted the fax."},
 	Inbound:   {Next: GiveUp, Tell: "Receiving failed."},
 
-	Unknown: {Next: Hold, Tell: "The switch forgot this call: pages may have arrived. Ask the receiver, then release or cancel the fax."},
+	Unknown: {Next: Hold, Delay: time.Minute, Tell: "The switch forgot this call: pages may have arrived. Ask the receiver, then release or cancel the fax."},
 	Expired: {Next: GiveUp, Tell: "The deadline passed before the fax could be delivered."},
 }
 

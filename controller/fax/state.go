@@ -68,6 +68,9 @@ const (
 	StatusFailed     Status = "FAILED"
 )
 
+// Statuses lists every Status.
+var Statuses = []Status{StatusQueued, StatusInProgress, StatusSuccess, StatusFailed}
+
 // AttemptState is where one call stands.
 type AttemptState string
 
