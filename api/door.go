@@ -1,0 +1,148 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"faxbot/controller/fax"
+)
+
+// scope is a thing that a key may allow.
+type scope string
+
+// Every scope there is.
+const (
+	everything  scope = "*"
+	faxSend     scope = "fax:send"
+	faxRead     scope = "fax:read"
+	inboundList scope = "inbound:list"
+	inboundRead scope = "inbound:read"
+	keysManage  scope = "keys:manage"
+)
+
+// principal is whoever holds a key.
+type principal struct {
+	name   string // tells holders apart, for limits
+	owner  string // of the jobs submitted with the key; "" for the bootstrap key
+	scopes []scope
+}
+
+func (p principal) may(s scope) bool {
+	return slices.Contains(p.scopes, everything) || slices.Contains(p.scopes, s)
+}
+
+// door lets in who has a right key. Wrong ones are counted by address, and an
+// address with too many has to wait, whatever it sends next, except with a key
+// that was right from there before: behind a proxy all clients have one
+// address, and one that keeps using an old key must not lock out the rest.
+type door struct {
+	everybody bool
+	key       *secret // the bootstrap key; nil when there is none
+	hook      *secret // nil when there is none
+	strangers *buckets
+
+	mu      sync.Mutex
+	friends map[[sha256.Size]byte]struct{} // address and secret that were right together
+}
+
+// A stranger may be wrong this often at once, and then every few seconds.
+const (
+	wrongAtOnce    = 20
+	wrongPerSecond = 1.0 / 3
+)
+
+func newDoor(c Config) *door {
+	return &door{
+		everybody: c.InsecureNoAuth,
+		key:       newSecret(c.Key),
+		hook:      newSecret(c.HookSecret),
+		strangers: newBuckets(wrongPerSecond, wrongAtOnce),
+		friends:   map[[sha256.Size]byte]struct{}{},
+	}
+}
+
+// open says who sends a request. It reads nothing but headers.
+func (d *door) open(r *http.Request) (principal, error) {
+	if d.everybody {
+		return principal{name: "at " + clientAddress(r), scopes: []scope{everything}}, nil
+	}
+	if err := d.knock(r, r.Header.Get("X-API-Key"), d.key, "Invalid or missing API key"); err != nil {
+		return principal{}, err
+	}
+	return principal{name: "bootstrap", scopes: []scope{everything}}, nil
+}
+
+// openHook lets in who reports the results of calls.
+func (d *door) openHook(r *http.Request) error {
+	if d.hook == nil {
+		return &fax.Error{Problem: fax.Unauthorized, Detail: "Internal secret not configured"}
+	}
+	return d.knock(r, r.Header.Get("X-Internal-Secret"), d.hook, "Invalid internal secret")
+}
+
+func (d *door) knock(r *http.Request, given string, right *secret, refused string) error {
+	if given == "" { // nothing was guessed
+		return &fax.Error{Problem: fax.Unauthorized, Detail: refused}
+	}
+	from := clientAddress(r)
+	pair := sha256.Sum256([]byte(from + " " + given))
+	if wait := d.strangers.empty(from); wait > 0 && !d.knows(pair) {
+		return &later{wait, &fax.Error{Problem: fax.RateLimited, Detail: "Too many failed attempts; wait before the next"}}
+	}
+	if !right.is(given) {
+		d.strangers.take(from)
+		return &fax.Error{Problem: fax.Unauthorized, Detail: refused}
+	}
+	d.remember(pair)
+	return nil
+}
+
+func (d *door) knows(pair [sha256.Size]byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.friends[pair]
+	return ok
+}
+
+func (d *door) remember(pair [sha256.Size]byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.friends) >= generation {
+		clear(d.friends)
+	}
+	d.friends[pair] = struct{}{}
+}
+
+// secret is compared in constant time, whatever the lengths.
+type secret [sha256.Size]byte
+
+func newSecret(s string) *secret {
+	if s == "" {
+		return nil
+	}
+	sum := secret(sha256.Sum256([]byte(s)))
+	return &sum
+}
+
+func (s *secret) is(given string) bool {
+	sum := sha256.Sum256([]byte(given))
+	return s != nil && subtle.ConstantTimeCompare(sum[:], s[:]) == 1
+}
+
+// clientAddress is what one client can hardly have many of: an IPv4 address,
+// or the first half of an IPv6 one.
+func clientAddress(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return "unknown"
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	if addr.Is6() {
+		return netip.PrefixFrom(addr, 64).Masked().String()
+	}
+	return addr.String()
+}

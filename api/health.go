@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"faxbot/controller"
+)
+
+// health answers GET /health: the process is alive. It asks nobody, so nothing
+// can hold it up.
+func (a *API) health(w http.ResponseWriter, _ *http.Request, _ principal) error {
+	reply(w, http.StatusOK, map[string]string{"status": "ok"})
+	return nil
+}
+
+// readiness keeps the last answer for a moment: everybody may ask, and the
+// checks cost more than a question.
+type readiness struct {
+	mu     sync.Mutex
+	at     time.Time
+	checks []controller.Check
+}
+
+const (
+	readyFor = time.Second
+	readyIn  = 5 * time.Second
+)
+
+func (k *readiness) ask(ctx context.Context, ready func(context.Context) []controller.Check) []controller.Check {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.checks == nil || time.Since(k.at) > readyFor {
+		// One client that hangs up must not spoil the answer of the others.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyIn)
+		defer cancel()
+		k.checks, k.at = ready(ctx), time.Now()
+	}
+	return k.checks
+}
+
+// checked is one check as clients see it.
+type checked struct {
+	OK     bool    `json:"ok"`
+	Detail *string `json:"detail"`
+}
+
+// readyz answers GET /health/ready. What is wrong in detail is for operators:
+// it may name addresses and folders.
+func (a *API) readyz(details bool) func(http.ResponseWriter, *http.Request, principal) error {
+	return func(w http.ResponseWriter, r *http.Request, _ principal) error {
+		status, word, checks := http.StatusOK, "ready", map[string]checked{}
+		for _, c := range a.ready.ask(r.Context(), a.config.Controller.Ready) {
+			k := checked{OK: c.OK}
+			if details {
+				k.Detail = orNull(c.Detail)
+			}
+			checks[c.Name] = k
+			if !c.OK {
+				status, word = http.StatusServiceUnavailable, "not_ready"
+			}
+		}
+		reply(w, status, map[string]any{"status": word, "checks": checks})
+		return nil
+	}
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"faxbot/controller/fax"
+)
+
+// submit answers POST /fax. All that can be refused from the headers is, before
+// the body is read; the rest as soon as the part has come that is at fault.
+func (a *API) submit(w http.ResponseWriter, r *http.Request, who principal) error {
+	parts, err := multipartOf(r)
+	if err != nil {
+		return err
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKey || !printable(key) {
+		return fax.Errorf(badField, "Invalid Idempotency-Key: use at most %d printable characters", maxKey)
+	}
+	if r.ContentLength > a.config.MaxBytes+formOverhead {
+		return fax.Errorf(fax.TooLarge, "The documents are larger than %s", megabytes(a.config.MaxBytes))
+	}
+	reception, err := a.config.Controller.Receive(r.Context())
+	if err != nil {
+		return err
+	}
+	defer reception.Abort()
+	f, err := a.fields.read(r.Context(), parts, reception)
+	if err != nil {
+		return err
+	}
+	job, again, err := a.config.Controller.Submit(r.Context(), reception, f.submission(who, key))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/fax/"+string(job.ID))
+	if again {
+		w.Header().Set("Idempotent-Replayed", "true")
+	}
+	reply(w, http.StatusAccepted, viewOf(job))
+	return nil
+}
+
+// maxKey is the longest Idempotency-Key.
+const maxKey = 255
+
+func megabytes(n int64) string { return fmt.Sprintf("%.4g MB", float64(n)/(1<<20)) }
