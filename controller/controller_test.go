@@ -1,11 +1,17 @@
 package controller_test
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
+	"faxbot/events"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func once(s *controller.Submission) { s.MaxAttempts = 1 }
@@ -64,5 +70,237 @@ func TestOutcomes(t *testing.T) {
 		if job.State != fax.Done && job.Error == "" {
 			t.Errorf("%s: nobody is told why", job.To)
 		}
+	}
+}
+
+// The second call begins with the first page that was not confirmed, and the
+// fax is delivered when both calls together have delivered it.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	const number = "15551230002"
+	h.sim.Script(number, simulator.Outcome{Drops: true, Pages: 2})
+	id := h.submit(number, 3)
+	job, _ := h.until(id, fax.Retry)
+	if job.Confirmed != 2 || job.Cause != fax.Dropped || !job.DueAt.After(job.UpdatedAt) {
+		t.Errorf("%+v", job)
+	}
+	h.sim.Script(number, simulator.Outcome{})
+	h.release(id)
+	job, attempts := h.until(id, fax.Done)
+	if job.Confirmed != 3 || len(attempts) != 2 || attempts[1].Parameters.StartPage != 2 || attempts[1].Result.Pages != 1 {
+		t.Errorf("%+v %+v", job, attempts)
+	}
+	if h.ledger("page") != 3 {
+		t.Errorf("%d pages were delivered", h.ledger("page"))
+	}
+}
+
+func (h *house) release(id fax.JobID) {
+	h.t.Helper()
+	if _, err := h.Release(context.Background(), id); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// What failed on a line is left out of the next call.
+func TestRetryChangesParameters(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	id := h.submit("1555992006", 1) // cannot train
+	h.until(id, fax.Retry)
+	h.release(id)
+	_, attempts := h.until(id, fax.Retry)
+	if len(attempts) != 2 || !attempts[0].Parameters.V17 || attempts[1].Parameters.V17 {
+		t.Errorf("%+v", attempts)
+	}
+}
+
+// One number is not called for two faxes at once.
+func TestOneCallPerNumber(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	first, second := h.submit("15551230003", 1), h.submit("15551230003", 1)
+	h.until(first, fax.Done)
+	h.until(second, fax.Done)
+	open := map[string]bool{}
+	for _, e := range h.sim.Ledger() {
+		switch e.Kind {
+		case "dial":
+			if len(open) > 0 {
+				t.Error("the number was dialled while a call to it was up")
+			}
+			open[e.UUID] = true
+		case "result": // the pages are through; the line is being hung up
+			delete(open, e.UUID)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	// Slow enough to be in the middle of things.
+	h := newHouse(t, simulator.Config{Speed: 10}, nil)
+	cancel := func(id fax.JobID) fax.Job {
+		t.Helper()
+		job, err := h.Cancel(context.Background(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return job
+	}
+	later := func(s *controller.Submission) { s.SendAt = time.Now().Add(time.Hour) }
+
+	waiting := h.submit("15551230010", 1, later)
+	h.until(waiting, fax.Queued)
+	if job := cancel(waiting); job.State != fax.Cancelled || job.Cause != fax.Withdrawn {
+		t.Errorf("waiting: %+v", job)
+	}
+	ringing := h.submit("1555994010", 1)
+	h.until(ringing, fax.Dialing)
+	cancel(ringing)
+	if job, attempts := h.until(ringing, fax.Cancelled); job.Cause != fax.Withdrawn || len(attempts) != 1 {
+		t.Errorf("ringing: %+v", job)
+	}
+	sending := h.submit("15551230011", 5)
+	h.until(sending, fax.Sending)
+	h.page(sending, 1)
+	cancel(sending)
+	job, _ := h.until(sending, fax.Cancelled)
+	if job.Confirmed < 1 || job.Confirmed > 2 || !strings.Contains(job.Error, "of 5 pages had been delivered") {
+		t.Errorf("sending: %+v", job)
+	}
+	if again := cancel(sending); again.State != fax.Cancelled {
+		t.Errorf("again: %+v", again)
+	}
+}
+
+// page waits until so many pages are confirmed in the running call.
+func (h *house) page(id fax.JobID, pages int) {
+	h.t.Helper()
+	for n := range h.heard.C {
+		if n.Job.ID == id && n.Attempt.Result.Pages >= pages {
+			return
+		}
+	}
+}
+
+// The fallback hook is a witness like others: believed when nobody else speaks,
+// never against what is stored.
+func TestHook(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	ctx := context.Background()
+	success := events.Fax{Known: true, Success: true, Text: "OK", Pages: 2}
+
+	if err := h.Hook(ctx, events.Hook{JobID: string(fax.NewJobID())}); fax.ProblemOf(err) != fax.NotFound {
+		t.Errorf("unknown fax: %v", err)
+	}
+	failed := h.submit("1555993001", 2, once)
+	h.until(failed, fax.Failed)
+	for range 2 {
+		if err := h.Hook(ctx, events.Hook{JobID: string(failed), Fax: success}); err != nil {
+			t.Error(err)
+		}
+	}
+	if job, _ := h.until(failed, fax.Failed); job.Cause != fax.Dropped {
+		t.Errorf("a hook moved an ended fax: %+v", job)
+	}
+	if n := h.figure("faxbot_verdict_conflicts_total"); n != 2 {
+		t.Errorf("%v conflicts counted", n)
+	}
+	if err := h.Hook(ctx, events.Hook{JobID: string(failed), AttemptID: "another"}); fax.ProblemOf(err) != fax.Conflict {
+		t.Errorf("hook of another call: %v", err)
+	}
+	// Silence about a fax under way is no verdict.
+	stalled := h.submit("1555994004", 2, once)
+	h.until(stalled, fax.Sending)
+	if err := h.Hook(ctx, events.Hook{JobID: string(stalled)}); err != nil {
+		t.Error(err)
+	}
+	if job, _ := h.until(stalled, fax.Sending); job.State != fax.Sending {
+		t.Errorf("%+v", job)
+	}
+	// And a verdict is one.
+	_, attempts, err := h.Find(ctx, stalled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Hook(ctx, events.Hook{JobID: string(stalled), AttemptID: string(attempts[0].ID), Fax: success}); err != nil {
+		t.Error(err)
+	}
+	h.until(stalled, fax.Done)
+}
+
+func (h *house) figure(name string) float64 {
+	h.t.Helper()
+	families, err := h.metrics.Gather()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	h.t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// A drained daemon finishes its calls and takes nothing new.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 50}, nil)
+	id := h.submit("15551230020", 2)
+	h.until(id, fax.Sending)
+	h.drain()
+	if err := <-h.exited; err != nil {
+		t.Error(err)
+	}
+	h.exited <- nil
+	if job, _, err := h.Find(context.Background(), id); err != nil || job.State != fax.Done {
+		t.Errorf("%+v %v", job, err)
+	}
+	if _, err := h.Receive(context.Background()); fax.ProblemOf(err) != fax.Unavailable {
+		t.Errorf("a drained daemon takes faxes: %v", err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Gateways: []string{"other"}}, nil)
+	h.until(h.submit("15551230021", 1), fax.Held)
+	want := map[string]bool{"database": true, "documents": true, "switch": true, "fax_engine": true, "gateway": false}
+	got := map[string]bool{}
+	for _, c := range h.Ready(context.Background()) {
+		got[c.Name] = c.OK
+		if !c.OK && c.Detail == "" {
+			t.Errorf("%s: not said why", c.Name)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A document that cannot be faxed is told, and never dialled.
+func TestBadDocument(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{}, nil)
+	ctx := context.Background()
+	r, err := h.Receive(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Add(ctx, strings.NewReader("%PDF-1.4\nthis is no PDF at all\n%%EOF\n")); err != nil {
+		t.Fatal(err)
+	}
+	job, _, err := h.Submit(ctx, r, controller.Submission{To: "15551230022"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, attempts := h.until(job.ID, fax.Failed)
+	if job.Cause != fax.Document || job.Error == "" || len(attempts) != 0 || h.ledger("dial") != 0 {
+		t.Errorf("%+v %+v", job, attempts)
 	}
 }

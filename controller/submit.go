@@ -200,7 +200,8 @@ func (c *Controller) Cancel(ctx context.Context, id fax.JobID) (fax.Job, error) 
 	return job, nil
 }
 
-// Release sends a held job on its way again.
+// Release sends a held job on its way again, or makes one that waits for its
+// next call due now.
 func (c *Controller) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
 	job, err := c.store.Release(ctx, id)
 	if err == nil {

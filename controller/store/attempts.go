@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"faxbot/controller/fax"
@@ -133,7 +134,7 @@ func (s *Store) changeAttempt(ctx context.Context, id fax.AttemptID, edit func(*
 		job, attempt = locked, row.attempt()
 		j, a := job, attempt
 		if err := edit(&a, &j); err != nil {
-			if err == errUnchanged {
+			if errors.Is(err, errUnchanged) {
 				return nil
 			}
 			return err

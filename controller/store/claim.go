@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"faxbot/controller/fax"
@@ -160,15 +161,15 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 
 // freeChannels subtracts the live attempts from what the gateways can carry.
 func freeChannels(ctx context.Context, tx session, channels map[string]int) (map[string]int, error) {
+	if len(channels) == 0 {
+		return nil, nil
+	}
 	var rows []struct {
 		Gateway string `db:"gateway"`
 		Calls   int    `db:"calls"`
 	}
 	err := tx.SelectContext(ctx, &rows, `SELECT gateway, count(*) AS calls FROM attempts WHERE state <> 'ended' GROUP BY gateway`)
-	free := make(map[string]int, len(channels))
-	for name, n := range channels {
-		free[name] = n
-	}
+	free := maps.Clone(channels)
 	for _, r := range rows {
 		if _, limited := free[r.Gateway]; limited {
 			free[r.Gateway] -= r.Calls

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,6 +50,31 @@ func TestClaimTakesTheMostUrgentThenTheLongestDue(t *testing.T) {
 		}
 		if _, ok, err := s.NextDue(t.Context(), due); ok || err != nil {
 			t.Error("due after the last", ok, err)
+		}
+	})
+}
+
+// A scheduler sleeps until NextDue. The clock is synctest's: stores work in it.
+func TestAFaxIsClaimedWhenItsTimeComes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sqliteFile(t).open(t, "a")
+		job := newJob()
+		job.DueAt = now().Add(time.Hour)
+		s.queued(t, job)
+		r := request(1)
+		r.Now = now()
+		if early := must(s.Claim(t.Context(), r))(t); len(early) != 0 {
+			t.Errorf("claimed %v", early)
+		}
+		due, ok, err := s.NextDue(t.Context(), r.Now)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		time.Sleep(time.Until(due))
+		r.Now = now()
+		if got := must(s.Claim(t.Context(), r))(t); len(got) != 1 || !got[0].Job.DueAt.Equal(job.DueAt) {
+			t.Errorf("claimed %v", got)
 		}
 	})
 }
@@ -273,7 +299,7 @@ func TestClaimReadsNoFinishedJobs(t *testing.T) {
 	if _, err := s.candidates(t.Context(), spy, now(), candidate{}, 10); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := freeChannels(t.Context(), spy, nil); err != nil {
+	if _, err := freeChannels(t.Context(), spy, map[string]int{"west": 1}); err != nil {
 		t.Fatal(err)
 	}
 	plan := strings.Join(spy.plan, "\n")

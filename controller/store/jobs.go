@@ -40,7 +40,9 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 		return fax.Job{}, false, fmt.Errorf("store: %w", err)
 	}
 	query += ` ON CONFLICT (owner, idempotency_key) WHERE idempotency_key <> '' DO NOTHING`
+	stored := row
 	err = s.commit(ctx, func(ctx context.Context, tx session) error {
+		stored = row
 		result, err := tx.ExecContext(ctx, query, args...)
 		if err != nil {
 			return err
@@ -48,10 +50,9 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 		if n, err := result.RowsAffected(); n == 1 || err != nil {
 			return err
 		}
-		digest := row.Digest
-		err = tx.GetContext(ctx, &row, `SELECT `+jobColumns+`, idempotency_key, idempotency_digest
+		err = tx.GetContext(ctx, &stored, `SELECT `+jobColumns+`, idempotency_key, idempotency_digest
 			FROM jobs WHERE owner = ? AND idempotency_key = ?`, row.Owner, row.Key)
-		if err == nil && row.Digest != digest {
+		if err == nil && stored.Digest != row.Digest {
 			return &fax.Error{Problem: fax.Conflict, Detail: "This idempotency key was used for another fax; use a new key."}
 		}
 		return err
@@ -59,7 +60,7 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 	if err != nil {
 		return fax.Job{}, false, err
 	}
-	return row.job(), row.ID != job.ID, nil
+	return stored.job(), stored.ID != job.ID, nil
 }
 
 // Prepared moves a received job to queued, with its pages counted.
@@ -103,14 +104,18 @@ func (s *Store) AskCancel(ctx context.Context, id fax.JobID) (fax.Job, error) {
 	})
 }
 
-// Release puts a held job back into the queue, due now. A person decided so:
-// its deadline is at least fax.DefaultLifetime away.
+// Release puts a held job, or one that waits for its next call, into the queue,
+// due now. A person decided so: its deadline is at least fax.DefaultLifetime
+// away.
 func (s *Store) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
 	return s.change(ctx, id, func(j *fax.Job) error {
 		now := time.Now()
 		j.DueAt, j.Cause, j.Error = now, "", ""
 		if fresh := now.Add(fax.DefaultLifetime); j.Deadline.Before(fresh) {
 			j.Deadline = fresh
+		}
+		if j.State == fax.Retry {
+			return move(j, fax.Queued)
 		}
 		return moveFrom(fax.Held, j, fax.Queued)
 	})
@@ -155,7 +160,7 @@ func (s *Store) change(ctx context.Context, id fax.JobID, edit func(*fax.Job) er
 			return orNotFound(err, "Job not found")
 		}
 		before := job
-		if err := edit(&job); err == errUnchanged {
+		if err := edit(&job); errors.Is(err, errUnchanged) {
 			job = before
 			return nil
 		} else if err != nil {

@@ -6,13 +6,12 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
-
-	"os/user"
-	"strconv"
 
 	"github.com/jmoiron/sqlx"
 	"go.uber.org/goleak"
@@ -97,6 +96,7 @@ func postgresSchema(t testing.TB) database {
 	t.Cleanup(func() { run("DROP SCHEMA " + name + " CASCADE") })
 	q := u.Query()
 	q.Set("search_path", name)
+	q.Set("application_name", name)
 	u.RawQuery = q.Encode()
 	return database{u.String()}
 }

@@ -184,6 +184,8 @@ func (s *Store) openPostgres(ctx context.Context, databaseURL string, log *slog.
 	if err != nil {
 		return withoutPassword(err, u)
 	}
+	// What closing says of connections that are dead already is no news.
+	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
 	s.read = rebound{db}
 	s.write = pool{db}.write
 	return nil
@@ -215,7 +217,7 @@ func (s *Store) migrate(ctx context.Context, db *sqlx.DB, log *slog.Logger) erro
 		return err
 	}
 	tables, err := goose.NewProvider(s.dialect.goose, db.DB, files,
-		goose.WithTableName("faxbot_schema"), goose.WithSlog(log), goose.WithDisableGlobalRegistry(true))
+		goose.WithTableName("faxbot_schema"), goose.WithSlog(slog.New(slog.DiscardHandler)), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -232,7 +234,12 @@ func (s *Store) migrate(ctx context.Context, db *sqlx.DB, log *slog.Logger) erro
 	// SQLite has no such lock. Who loses the race for a step (goose's own table
 	// is one too) finds at the next look that it is done.
 	for range len(tables.ListSources()) + 2 {
-		if _, err = tables.Up(ctx); err == nil || s.dialect.migrating != "" {
+		var steps []*goose.MigrationResult
+		steps, err = tables.Up(ctx)
+		for _, step := range steps {
+			log.Info("database brought up to date", "version", step.Source.Version)
+		}
+		if err == nil || s.dialect.migrating != "" {
 			break
 		}
 	}

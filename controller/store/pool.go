@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -15,8 +16,8 @@ import (
 
 const (
 	connections = 10
-	writeLimit  = 30 * time.Second // for one write, all its tries together
-	writeTries  = connections + 2  // a restarted server leaves every idle connection dead
+	writeLimit  = 30 * time.Second // for one write, all tries together
+	tries       = connections + 2  // a restarted server leaves every idle connection dead
 )
 
 // pool gives each write of PostgreSQL its own transaction.
@@ -36,7 +37,7 @@ func (p pool) write(ctx context.Context, do func(context.Context, session) error
 		err = once(detached, conn, do)
 		conn.Close()
 		switch {
-		case try == writeTries:
+		case try == tries:
 			return err
 		case errors.Is(err, errStale):
 		case pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil:
@@ -52,12 +53,19 @@ func (p pool) write(ctx context.Context, do func(context.Context, session) error
 	}
 }
 
-// errStale says that the connection died while it was idle: nothing was sent.
+// errStale says that the connection died before anything was done.
 var errStale = errors.New("the idle connection was dead")
+
+// stale recognises a connection that was found dead; what was asked of it can
+// be asked of another if asking twice does no harm.
+func stale(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &op) && op.Op != "dial" && !op.Timeout()
+}
 
 func once(ctx context.Context, conn *sqlx.Conn, do func(context.Context, session) error) error {
 	tx, err := conn.BeginTxx(ctx, nil)
-	if errors.Is(err, driver.ErrBadConn) {
+	if stale(err) {
 		return fmt.Errorf("%w: %w", errStale, err)
 	}
 	if err != nil {

@@ -38,15 +38,20 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.States != nil || f.Status != "" {
 		var words []string
+		open := true
 		for _, s := range fax.States {
 			if (f.Status == "" || s.Status() == f.Status) && (f.States == nil || slices.Contains(f.States, s)) {
 				words = append(words, "'"+string(s)+"'")
+				open = open && !s.Terminal()
 			}
 		}
 		if words == nil {
 			words = []string{"NULL"}
 		}
 		add("state IN (" + strings.Join(words, ", ") + ")")
+		if open {
+			add("state NOT IN ('done', 'failed', 'cancelled')") // lets the planner see that jobs_open will do
+		}
 	}
 	return strings.Join(clauses, " AND "), args
 }
@@ -165,14 +170,18 @@ func (s *Store) attempts(ctx context.Context, query string, args ...any) ([]fax.
 }
 
 func (s *Store) get(ctx context.Context, dest any, query string, args ...any) error {
-	return s.explainRead(ctx, s.read.GetContext(ctx, dest, query, args...))
+	return s.ask(ctx, func() error { return s.read.GetContext(ctx, dest, query, args...) })
 }
 
 func (s *Store) list(ctx context.Context, dest any, query string, args ...any) error {
-	return s.explainRead(ctx, s.read.SelectContext(ctx, dest, query, args...))
+	return s.ask(ctx, func() error { return s.read.SelectContext(ctx, dest, query, args...) })
 }
 
-func (s *Store) explainRead(ctx context.Context, err error) error {
+func (s *Store) ask(ctx context.Context, read func() error) error {
+	err := read()
+	for try := 1; stale(err) && try < tries; try++ {
+		err = read()
+	}
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}

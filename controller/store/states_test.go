@@ -79,7 +79,7 @@ func TestJobsMoveOnlyAsThePictureSays(t *testing.T) {
 			_, err := s.AskCancel(ctx, c.Job.ID)
 			return err
 		}, true},
-		{"Release", []fax.State{fax.Held}, fax.Queued, func(ctx context.Context, s *Store, c Claimed) error {
+		{"Release", []fax.State{fax.Held, fax.Retry}, fax.Queued, func(ctx context.Context, s *Store, c Claimed) error {
 			_, err := s.Release(ctx, c.Job.ID)
 			return err
 		}, false},

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"faxbot/controller/fax"
+)
+
+// slowly begins a write that ends when release is called.
+func slowly(t *testing.T, ctx context.Context, s *Store, id fax.JobID) (release func() error) {
+	begun, hold, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		result <- s.commit(ctx, func(ctx context.Context, tx session) error {
+			close(begun)
+			<-hold
+			_, err := tx.ExecContext(ctx, "UPDATE jobs SET error = 'slow' WHERE id = ?", id)
+			return err
+		})
+	}()
+	<-begun
+	return func() error {
+		close(hold)
+		return <-result
+	}
+}
+
+func TestAWriteThatHasBegunIsNotInterrupted(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		job := s.received(t, newJob())
+		ctx, cancel := context.WithCancel(t.Context())
+		release := slowly(t, ctx, s, job.ID)
+		cancel()
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+		if s.find(t, job.ID).Error != "slow" {
+			t.Error("the write said yes and did nothing")
+		}
+	})
+}
+
+func TestAWaitingWriteCanBeWithdrawn(t *testing.T) {
+	t.Parallel()
+	s := sqliteFile(t).open(t, "a")
+	first, second := s.received(t, newJob()), newJob()
+	release := slowly(t, t.Context(), s, first.ID)
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan error, 1)
+	go func() {
+		_, _, err := s.Create(ctx, second, Idempotency{})
+		waiting <- err
+	}()
+	cancel()
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	_, err := s.Find(t.Context(), second.ID)
+	wantProblem(t, err, fax.NotFound)
+}
+
+// PostgreSQL may end any transaction in favour of another; who was chosen
+// tries again, and nobody hears of it.
+func TestALostDeadlockIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := postgresSchema(t).open(t, "a")
+	count := 0
+	lose := func(last int) error {
+		count = 0
+		return s.commit(t.Context(), func(ctx context.Context, tx session) error {
+			if count++; count < last {
+				_, err := tx.ExecContext(ctx, "DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''40P01''; END'")
+				return err
+			}
+			return nil
+		})
+	}
+	if err := lose(3); err != nil || count != 3 {
+		t.Error(count, err)
+	}
+	wantProblem(t, lose(1000), fax.Unavailable)
+	if count != tries {
+		t.Errorf("%d tries", count)
+	}
+}
+
+// A server that was restarted left every idle connection dead; the next calls
+// succeed all the same.
+func TestARestartedServerIsNotNoticed(t *testing.T) {
+	t.Parallel()
+	s := postgresSchema(t).open(t, "a")
+	var wg sync.WaitGroup
+	for range connections {
+		release := slowly(t, t.Context(), s, fax.NewJobID())
+		wg.Go(func() {
+			if err := release(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	// The one that asks for it comes last, and goes too.
+	err := s.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE application_name = current_setting('application_name') ORDER BY pid = pg_backend_pid()`)
+	if err == nil {
+		t.Error("the connection survived")
+	}
+	s.find(t, s.queued(t, newJob()).ID)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
+	t.Parallel()
+	db := postgresSchema(t)
+	s := db.open(t, "a")
+	for _, c := range []struct{ query, want string }{
+		{"DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''53100''; END'", "the disk is full"},
+		{"SET LOCAL transaction_read_only = on; CREATE TABLE t ()", "it is read-only"},
+		{"SELECT pg_terminate_backend(pg_backend_pid())", "it"},
+	} {
+		err := s.commit(t.Context(), func(ctx context.Context, tx session) error {
+			_, err := tx.ExecContext(ctx, c.query)
+			return err
+		})
+		wantProblem(t, err, fax.Unavailable)
+		if want := "The database cannot store the fax now: " + c.want; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", c.query, err)
+		}
+	}
+}
