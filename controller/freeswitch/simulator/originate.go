@@ -83,8 +83,10 @@ func (o *order) setTimeout(seconds string) {
 	o.timeout = time.Duration(max(n, 0)) * time.Second
 }
 
-// add reads a list of variables (switch_event_create_brackets): commas, '…'
-// quoting, ^^X for another separator, the last of equal names wins.
+// add reads a list of variables (switch_event_create_brackets): split at
+// commas, ^^X for another separator, the last of equal names wins. Quotes are
+// gone already, since originate split its arguments at spaces: within {} they
+// protect spaces, and only a backslash protects a comma.
 func (o *order) add(list string) {
 	for _, pair := range separate(list, ',', 1024) {
 		kv := separate(pair, '=', 2)

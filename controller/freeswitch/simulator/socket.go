@@ -144,10 +144,10 @@ func (c *call) leave(l *link) {
 	l.mu.Lock()
 	stay := l.lingering
 	l.mu.Unlock()
-	seconds := int(stay / time.Second)
+	seconds := choose(stay < 0, -1, int(stay/time.Second))
 	l.write(fmt.Sprintf("Content-Type: text/disconnect-notice\nControlled-Session-UUID: %s\n"+
 		"Content-Disposition: linger\nChannel-Name: sofia/tx/%s\nLinger-Time: %d\nContent-Length: 0\n\n",
-		c.uuid, c.number, max(seconds, -1)))
+		c.uuid, c.number, seconds))
 	if stay < 0 {
 		return
 	}
