@@ -292,7 +292,7 @@ func TestBadDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Add(ctx, strings.NewReader("%PDF-1.4\nthis is no PDF at all\n%%EOF\n")); err != nil {
+	if _, err := r.Add(ctx, strings.NewReader("%PDF-1.4\nthis is no PDF at all\nstartxref\n9\n%%EOF\n")); err != nil {
 		t.Fatal(err)
 	}
 	job, _, err := h.Submit(ctx, r, controller.Submission{To: "15551230022"})
