@@ -1,0 +1,39 @@
+# Faxbot. The targets for people: build, demo, test, lint.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LINTER  := v2.15.0
+lint    := bin/golangci-lint-$(LINTER)/golangci-lint
+
+.PHONY: build demo test lint lint-tool vet clean
+.DEFAULT_GOAL := build
+
+# One static binary. The go command knows best whether it is out of date.
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.buildVersion=$(VERSION)" -o bin/faxbot ./cmd/faxbot
+
+# A fax through a simulated FreeSWITCH; ARGS=--once ends after it.
+demo: build
+	@.ci/deps demo
+	@bin/faxbot demo $(ARGS)
+
+# All tests, with the race detector and in random order. PACKAGES and ARGS
+# narrow them: make test PACKAGES=./events ARGS='-run Hook'.
+PACKAGES ?= ./...
+test:
+	@.ci/deps test
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m $(ARGS) $(PACKAGES)
+
+lint: lint-tool
+	$(lint) run ./...
+
+lint-tool: $(lint)
+$(lint):
+	GOFLAGS= GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTER)
+
+# What can be checked without the linter.
+vet:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'run gofmt -w on these files' >&2; exit 1; }
+	go vet ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"faxbot/api"
+	"faxbot/controller"
+	"faxbot/controller/document"
+	"faxbot/controller/store"
+)
+
+// daemon is a Faxbot that has bound its addresses and opened its files. serve
+// and demo have it in common.
+type daemon struct {
+	log        *slog.Logger
+	documents  *document.Folder
+	controller *controller.Controller
+	public     site
+	internal   site
+	closers    []io.Closer // in the order of opening
+}
+
+// site is an address and what is served there.
+type site struct {
+	purpose  string
+	listener net.Listener
+	server   *http.Server
+	leave    context.CancelFunc // ends the requests that never end by themselves
+}
+
+// url is where the site is reached from this host.
+func (s site) url() string { return "http://" + s.listener.Addr().String() }
+
+// open binds every address before anything runs. The caller runs the daemon,
+// then closes it.
+func open(ctx context.Context, s settings, log *slog.Logger) (*daemon, error) {
+	d := &daemon{log: log}
+	if err := d.open(ctx, s); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *daemon) open(ctx context.Context, s settings) (err error) {
+	if d.public.listener, err = d.listen("--listen (FAXBOT_LISTEN)", s.HTTP.Listen); err != nil {
+		return err
+	}
+	if d.internal.listener, err = d.listen("--internal-listen (FAXBOT_INTERNAL_LISTEN)", s.HTTP.InternalListen); err != nil {
+		return err
+	}
+	d.documents, err = document.Open(document.Config{Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Logger: d.log})
+	if err != nil {
+		return err
+	}
+	d.closers = append(d.closers, d.documents)
+	host, err := s.hostName()
+	if err != nil {
+		return fmt.Errorf("--host (FAXBOT_HOST): this host has no name: %w", err)
+	}
+	jobs, err := store.Open(ctx, string(s.Storage.DatabaseURL), store.Options{Host: host, Logger: d.log})
+	if err != nil {
+		return err
+	}
+	d.closers = append(d.closers, jobs)
+	figures := newRegistry()
+	config := s.controller()
+	config.Store, config.Documents, config.Logger, config.Registerer = jobs, d.documents, d.log, figures
+	if d.controller, err = controller.New(ctx, config); err != nil {
+		return err
+	}
+	rest := api.New(api.Config{
+		Controller:        d.controller,
+		Logger:            d.log,
+		Registerer:        figures,
+		Gatherer:          figures,
+		Key:               string(s.HTTP.APIKey),
+		HookSecret:        string(s.Switch.HookSecret),
+		MaxBytes:          s.HTTP.MaxFileSizeMB << 20,
+		RequestsPerMinute: s.HTTP.MaxRequestsPerMinute,
+		InsecureNoAuth:    s.HTTP.InsecureNoAuth,
+		Version:           version(),
+	})
+	d.public.serves("REST", rest.Server(rest.Public()))
+	d.internal.serves("metrics and the result hook", rest.Server(rest.Internal()))
+	return nil
+}
+
+func (d *daemon) listen(setting, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; use a free address, or port 0 for any", setting, err)
+	}
+	d.closers = append(d.closers, closeOnce{l})
+	return l, nil
+}
+
+// closeOnce is a listener that its server may already have closed.
+type closeOnce struct{ net.Listener }
+
+// Close closes the listener if it still is open.
+func (c closeOnce) Close() error {
+	if err := c.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// newRegistry holds the figures of everything in one daemon.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "faxbot_build_info", Help: "Always 1; the label tells the version.",
+		ConstLabels: prometheus.Labels{"version": version()},
+	})
+	build.Set(1)
+	r.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// serves prepares the server.
+func (s *site) serves(purpose string, server *http.Server) {
+	base, leave := context.WithCancel(context.Background())
+	server.BaseContext = func(net.Listener) context.Context { return base }
+	s.purpose, s.server, s.leave = purpose, server, leave
+}
+
+// close ends what open began, in reverse order.
+func (d *daemon) close() error {
+	var errs []error
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		errs = append(errs, d.closers[i].Close())
+	}
+	return errors.Join(errs...)
+}
+
+// run works until drain ends and then until calls have finished or stop ends.
+// HTTP answers to the last: a client can still ask what became of its fax.
+func (d *daemon) run(drain, stop context.Context) error {
+	drain, noDrain := context.WithCancel(drain)
+	stop, noStop := context.WithCancel(stop)
+	defer noDrain()
+	defer noStop()
+	var g errgroup.Group
+	for _, s := range []site{d.public, d.internal} {
+		g.Go(func() error {
+			err := s.server.Serve(s.listener)
+			if errors.Is(err, http.ErrServerClosed) {
+				return nil
+			}
+			noDrain()
+			noStop()
+			return fmt.Errorf("%s: %w", s.purpose, err)
+		})
+		d.log.Info("listening", "for", s.purpose, "address", s.listener.Addr().String())
+	}
+	d.log.Info("listening", "for", "answered calls", "address", d.controller.SocketAddr().String())
+	g.Go(func() error {
+		err := d.controller.Run(drain, stop)
+		for _, s := range []site{d.public, d.internal} {
+			s.end()
+		}
+		return err
+	})
+	return g.Wait()
+}
+
+// end lets requests finish, for a moment; the endless ones are told to.
+func (s site) end() {
+	soon, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.server.Shutdown(soon) == nil {
+		return
+	}
+	s.leave()
+	last, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.server.Shutdown(last) != nil {
+		_ = s.server.Close() // it has no more to lose
+	}
+}
+
+// alive returns when the parts of the daemon still answer, whatever they say.
+func (d *daemon) alive(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	d.controller.Ready(ctx)
+}

@@ -1,0 +1,121 @@
+// Command faxbot sends faxes through FreeSWITCH.
+//
+// Each sub-command has a file of its own. Flags, environment and help come from
+// one struct per command; everything that runs is built from that struct and a
+// context, so that tests start the very same thing. Only this package handles
+// signals and ends the process.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// Exit statuses beside 0.
+const (
+	exitFailed = 1 // what was asked for did not happen
+	exitUsage  = 2 // what was asked for makes no sense
+)
+
+type commands struct {
+	Serve    serveCommand    `cmd:"" help:"Send faxes: REST on one side, FreeSWITCH on the other."`
+	Demo     demoCommand     `cmd:"" help:"Send a real fax through a simulated FreeSWITCH and watch it."`
+	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
+	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is the program: it returns the exit status.
+func run(args []string, in io.Reader, out, errout io.Writer) int {
+	parser, err := newParser(out, errout)
+	if err != nil {
+		fmt.Fprintln(errout, "faxbot:", err)
+		return exitUsage
+	}
+	parsed, status, err := parse(parser, args)
+	if err != nil {
+		fmt.Fprintf(errout, "faxbot: %v\n", err)
+		return exitUsage
+	}
+	if parsed == nil {
+		return status
+	}
+	if err := parsed.Run(streams{in: in, out: out, err: errout}); err != nil {
+		fmt.Fprintf(errout, "faxbot: %v\n", err)
+		if errors.As(err, new(*settingsError)) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	return 0
+}
+
+func newParser(out, errout io.Writer) (*kong.Kong, error) {
+	parser, err := kong.New(new(commands),
+		kong.Name("faxbot"),
+		kong.Description("Sends faxes through FreeSWITCH and knows for certain what became of every page."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Writers(out, errout),
+		kong.Exit(func(status int) { panic(exited(status)) }),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return parser, forgetEmpty(parser.Model.Node)
+}
+
+// exited carries the status of a flag that ends the program, as --help does,
+// past the rest of the parser.
+type exited int
+
+// parse returns no context when a flag such as --help has said all there is to
+// say.
+func parse(parser *kong.Kong, args []string) (parsed *kong.Context, status int, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			s, ok := e.(exited)
+			if !ok {
+				panic(e)
+			}
+			parsed, status = nil, int(s)
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err = parser.Parse(args)
+	return parsed, 0, err
+}
+
+// forgetEmpty unsets the environment variables that are set to nothing: in
+// compose files and unit files that is how one leaves a setting alone.
+func forgetEmpty(node *kong.Node) error {
+	for _, flag := range node.Flags {
+		for _, name := range flag.Envs {
+			if value, ok := os.LookupEnv(name); ok && value == "" {
+				if err := os.Unsetenv(name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, child := range node.Children {
+		if err := forgetEmpty(child); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/go-playground/validator/v10"
+
+	"faxbot/dialplan"
+)
+
+// settingsError is one or more settings that cannot be used: each line names
+// the flag, the environment variable and what to do.
+type settingsError struct{ lines []string }
+
+func (e *settingsError) Error() string {
+	if len(e.lines) == 1 {
+		return e.lines[0]
+	}
+	return "these settings cannot be used:\n  " + strings.Join(e.lines, "\n  ")
+}
+
+// rules are those that the settings need and the validator does not have.
+var rules = map[string]validator.Func{
+	"listen":   func(f validator.FieldLevel) bool { return isListen(f.Field().String()) },
+	"network":  func(f validator.FieldLevel) bool { _, err := network(f.Field().String()); return err == nil },
+	"gateway":  func(f validator.FieldLevel) bool { return dialplan.CheckGateway(f.Field().String()) == nil },
+	"callerid": func(f validator.FieldLevel) bool { return dialplan.CheckCallerID(f.Field().String()) == nil },
+	"line":     func(f validator.FieldLevel) bool { return strings.IndexFunc(f.Field().String(), unicode.IsControl) < 0 },
+	"word":     func(f validator.FieldLevel) bool { return isWord(f.Field().String()) },
+}
+
+// advice says what a rule wants; %s is its parameter.
+var advice = map[string]string{
+	"listen":              "use HOST:PORT, for instance 127.0.0.1:8080; port 0 takes a free one",
+	"hostname_port":       "use HOST:PORT as FreeSWITCH can reach it, for instance faxbot.example.net:8084",
+	"hostname_rfc1123|ip": "use a host's name or an address, without a port",
+	"network":             "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
+	"gateway":             "use the gateway's name in mod_sofia: 1 to 64 letters, digits, dots, dashes and underscores",
+	"callerid":            "use an optional + and at most 20 digits",
+	"word":                "use visible characters without spaces",
+	"oneof":               "use one of: %s",
+	"min":                 "use at least %s",
+	"max":                 "use at most %s",
+	"gt":                  "use more than %s",
+	"printascii":          "use printable ASCII only; a fax machine has no other letters",
+	"required":            "set it",
+	"required_without":    "set it to a long random word (openssl rand -hex 24), or pass --insecure-no-auth to let everybody send",
+}
+
+// check says which settings cannot be used, all at once.
+func (s settings) check() error {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	for name, rule := range rules {
+		if err := v.RegisterValidation(name, rule); err != nil {
+			return err
+		}
+	}
+	v.RegisterTagNameFunc(spelling)
+	err := v.Struct(s)
+	var broken validator.ValidationErrors
+	if err != nil && !errors.As(err, &broken) {
+		return err
+	}
+	var lines []string
+	for _, b := range broken {
+		lines = append(lines, explain(b))
+	}
+	lines = append(lines, s.contradictions()...)
+	if len(lines) == 0 {
+		return nil
+	}
+	return &settingsError{lines}
+}
+
+// contradictions are between settings that are fine by themselves.
+func (s settings) contradictions() []string {
+	var lines []string
+	if s.HTTP.APIKey != "" && s.HTTP.InsecureNoAuth {
+		lines = append(lines, "--insecure-no-auth contradicts API_KEY: leave one of them out")
+	}
+	if s.HTTP.Listen == s.HTTP.InternalListen && !strings.HasSuffix(s.HTTP.Listen, ":0") {
+		lines = append(lines, fmt.Sprintf("--internal-listen (FAXBOT_INTERNAL_LISTEN) is %q, as is --listen (FAXBOT_LISTEN): "+
+			"use another port, because what is served there is not for everybody", s.HTTP.InternalListen))
+	}
+	return lines
+}
+
+func explain(b validator.FieldError) string {
+	what := fmt.Sprintf("is %q", fmt.Sprint(b.Value()))
+	if reflect.ValueOf(b.Value()).IsZero() && b.Kind() == reflect.String {
+		what = "is not set"
+	} else if b.Type() == reflect.TypeFor[secret]() {
+		what = "cannot be used"
+	}
+	text, ok := advice[b.Tag()]
+	if !ok {
+		text = "it must be " + b.Tag() + " %s"
+	}
+	if strings.Contains(text, "%s") {
+		text = fmt.Sprintf(text, strings.ReplaceAll(b.Param(), " ", ", "))
+	}
+	if b.Kind() == reflect.String && (b.Tag() == "min" || b.Tag() == "max") {
+		text += " characters"
+	}
+	return b.Field() + " " + what + ": " + text
+}
+
+// spelling is how people write a field: as the flag, then the variable.
+func spelling(f reflect.StructField) string {
+	env, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+	if env == "" {
+		return "--" + f.Tag.Get("name")
+	}
+	return "--" + f.Tag.Get("name") + " (" + env + ")"
+}
+
+func isListen(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, perr := strconv.ParseUint(port, 10, 16)
+	return err == nil && perr == nil && n <= 65535 && !strings.ContainsAny(host, " /")
+}
+
+func isWord(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"faxbot/controller"
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+)
+
+// settings are what a daemon works with: flags, environment, help and rules in
+// one place. The environment's names are those that deployments of the original
+// Faxbot have.
+type settings struct {
+	HTTP    httpSettings    `embed:"" group:"HTTP"`
+	Storage storageSettings `embed:"" group:"Storage"`
+	Switch  switchSettings  `embed:"" group:"FreeSWITCH"`
+	Socket  socketSettings  `embed:"" group:"Socket to which FreeSWITCH connects answered calls"`
+	Fax     faxSettings     `embed:"" group:"Faxes"`
+	Life    lifeSettings    `embed:"" group:"Life"`
+}
+
+type httpSettings struct {
+	Listen               string `name:"listen" default:"127.0.0.1:8080" env:"FAXBOT_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where REST is served; port 0 takes a free one (${default})."`
+	InternalListen       string `name:"internal-listen" default:"127.0.0.1:8081" env:"FAXBOT_INTERNAL_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where /metrics and the result hook are served, for your own machines only (${default})."`
+	APIKey               secret `name:"api-key" env:"API_KEY" placeholder:"KEY" validate:"required_without=InsecureNoAuth,omitempty,word" help:"The key that may do everything. Set it in the environment: other users can see flags."`
+	InsecureNoAuth       bool   `name:"insecure-no-auth" help:"Let everybody who reaches the address send faxes; only without API_KEY."`
+	MaxFileSizeMB        int64  `name:"max-file-size-mb" default:"10" env:"MAX_FILE_SIZE_MB" placeholder:"MB" validate:"min=1,max=1024" help:"All files of one fax together, in MiB (${default})."`
+	MaxRequestsPerMinute int    `name:"max-requests-per-minute" default:"0" env:"MAX_REQUESTS_PER_MINUTE" placeholder:"N" validate:"min=0" help:"Of one key, on one route; 0 for any number (${default})."`
+}
+
+type storageSettings struct {
+	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
+	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
+	Host        string `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
+}
+
+type switchSettings struct {
+	Host     string  `name:"freeswitch-host" default:"127.0.0.1" env:"FREESWITCH_ESL_HOST" placeholder:"HOST" validate:"hostname_rfc1123|ip" help:"Where mod_event_socket listens (${default})."`
+	Port     int     `name:"freeswitch-port" default:"8021" env:"FREESWITCH_ESL_PORT" placeholder:"PORT" validate:"min=1,max=65535" help:"Its port (${default})."`
+	Password secret  `name:"freeswitch-password" default:"ClueCon" env:"FREESWITCH_ESL_PASSWORD" placeholder:"WORD" validate:"word" help:"Its password; FreeSWITCH's own default is ClueCon."`
+	Gateway  string  `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateway" help:"mod_sofia's gateway to the telephone network (${default})."`
+	Channels int     `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"min=1,max=100000" help:"Calls at once through it (${default})."`
+	CPS      float64 `name:"gateway-cps" default:"10" env:"FREESWITCH_GATEWAY_CPS" placeholder:"N" validate:"gt=0,max=100000" help:"New calls per second through it (${default})."`
+	T38      bool    `name:"t38" default:"true" negatable:"" env:"FREESWITCH_T38_ENABLE" help:"Offer T.38 (${default})."`
+	// The second name is what guides for the original Faxbot tell people to set.
+	HookSecret secret `name:"hook-secret" env:"FREESWITCH_HOOK_SECRET,ASTERISK_INBOUND_SECRET" placeholder:"WORD" validate:"omitempty,word" help:"What a dialplan must send as X-Internal-Secret with a result; without it none is believed."`
+}
+
+type socketSettings struct {
+	Listen      string        `name:"socket-listen" default:"127.0.0.1:8084" env:"FAXBOT_SOCKET_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where to listen (${default})."`
+	Advertise   string        `name:"socket-advertise" env:"FAXBOT_SOCKET_ADVERTISE" placeholder:"HOST:PORT" validate:"omitempty,hostname_port" help:"The same as FreeSWITCH reaches it (the address listened on)."`
+	Allow       []string      `name:"socket-allow" env:"FAXBOT_SOCKET_ALLOW" placeholder:"CIDR" validate:"dive,network" help:"Where FreeSWITCH may connect from (127.0.0.0/8,::1/128)."`
+	Connections int           `name:"socket-connections" default:"12000" env:"FAXBOT_SOCKET_CONNECTIONS" placeholder:"N" validate:"min=1" help:"Connections at once (${default})."`
+	PerAddress  int           `name:"socket-per-address" default:"12000" env:"FAXBOT_SOCKET_PER_ADDRESS" placeholder:"N" validate:"min=1" help:"Connections at once from one address (${default})."`
+	Handshake   time.Duration `name:"socket-handshake" default:"10s" env:"FAXBOT_SOCKET_HANDSHAKE" placeholder:"TIME" validate:"min=100ms,max=10m" help:"Until a connection must have said which call it is (${default})."`
+	Messages    int           `name:"socket-messages" default:"500" env:"FAXBOT_SOCKET_MESSAGES" placeholder:"N" validate:"min=20" help:"Messages per second of one connection (${default})."`
+}
+
+type faxSettings struct {
+	CallerID  string `name:"caller-id" env:"FREESWITCH_CALLER_ID_NUMBER" placeholder:"NUMBER" validate:"callerid" help:"Calling number (left to the gateway)."`
+	StationID string `name:"station-id" env:"FAX_LOCAL_STATION_ID" placeholder:"TEXT" validate:"max=20,printascii" help:"Shown on the other machine's display, usually the own number; at most 20 characters."`
+	Header    string `name:"header" env:"FAX_HEADER" placeholder:"TEXT" validate:"max=50,line" help:"Printed above each page; at most 50 characters."`
+	OnUnknown string `name:"on-unknown" default:"hold" env:"FAXBOT_ON_UNKNOWN" placeholder:"hold|retry" validate:"oneof=hold retry" help:"What follows when nobody can know whether pages arrived: ask a person, or risk sending them twice (${default})."`
+}
+
+type lifeSettings struct {
+	Drain     time.Duration `name:"drain" default:"5m" env:"FAXBOT_DRAIN" placeholder:"TIME" validate:"min=0s" help:"How long calls may take to finish after the first SIGINT or SIGTERM (${default})."`
+	LogFormat string        `name:"log-format" default:"text" env:"FAXBOT_LOG_FORMAT" placeholder:"text|json" validate:"oneof=text json" help:"${default}."`
+	LogLevel  string        `name:"log-level" default:"info" env:"FAXBOT_LOG_LEVEL" placeholder:"debug|info|warn|error" validate:"oneof=debug info warn error" help:"${default}."`
+}
+
+// secret is text that is never printed.
+type secret string
+
+// String hides the text.
+func (secret) String() string { return "(hidden)" }
+
+// hostName names this daemon in the database.
+func (s settings) hostName() (string, error) {
+	if s.Storage.Host != "" {
+		return s.Storage.Host, nil
+	}
+	return os.Hostname()
+}
+
+// controller returns what the controller is told; the caller adds the store,
+// the documents, the logger and the registerer.
+func (s settings) controller() controller.Config {
+	return controller.Config{
+		Socket: freeswitch.ListenerConfig{
+			Address: s.Socket.Listen,
+			Allow:   networks(s.Socket.Allow),
+			Limits: freeswitch.Limits{
+				Connections: s.Socket.Connections,
+				PerAddress:  s.Socket.PerAddress,
+				Handshake:   s.Socket.Handshake,
+				Frames:      s.Socket.Messages,
+			},
+		},
+		Advertise: s.Socket.Advertise,
+		Link: freeswitch.LinkConfig{
+			Name:     "freeswitch",
+			Address:  net.JoinHostPort(s.Switch.Host, strconv.Itoa(s.Switch.Port)),
+			Password: string(s.Switch.Password),
+		},
+		Gateway:   controller.Gateway{Name: s.Switch.Gateway, Channels: s.Switch.Channels, CPS: s.Switch.CPS},
+		T38:       s.Switch.T38,
+		CallerID:  s.Fax.CallerID,
+		StationID: s.Fax.StationID,
+		Header:    s.Fax.Header,
+		OnUnknown: map[string]fax.Next{"hold": fax.Hold, "retry": fax.Again}[s.Fax.OnUnknown],
+	}
+}
+
+// networks reads addresses and CIDRs that the rule "network" has seen.
+func networks(list []string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range list {
+		if p, err := network(text); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// network reads a CIDR, or one address.
+func network(text string) (netip.Prefix, error) {
+	text = strings.TrimSpace(text)
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err
+}
