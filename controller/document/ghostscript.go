@@ -68,8 +68,8 @@ func (f *Folder) checkGhostscript(ctx context.Context) error {
 }
 
 // draw has Ghostscript draw the PDFs, by their names in the folder work, into
-// work/fax.tiff, and returns the sum of their pages.
-func (f *Folder) draw(ctx context.Context, work string, pdfs []string, res Resolution) (int, error) {
+// work/fax.tiff, and returns how many pages that should have.
+func (f *Folder) draw(ctx context.Context, work string, pdfs []string, opt Options) (int, error) {
 	gs, err := f.ghostscript()
 	if err != nil {
 		return 0, &fax.Error{Problem: fax.Unavailable, Detail: "Documents cannot be converted now: Ghostscript is not installed on the server", Cause: err}
@@ -81,8 +81,8 @@ func (f *Folder) draw(ctx context.Context, work string, pdfs []string, res Resol
 		"-c", limited, "sh",
 		strconv.Itoa(int(f.Timeout.Seconds()) + 1), strconv.Itoa(maxMemory >> 10), strconv.Itoa(maxOutput / 512),
 		gs, "-dSAFER", "-dBATCH", "-dNOPAUSE", "-q", "-P-",
-		"-sDEVICE=tiffg4", "-r" + res.dpi(), "-dMaxStripSize=0", "-sOutputFile=" + tiffName,
-		"-dFaxMaxPages=" + strconv.Itoa(f.MaxPages),
+		"-sDEVICE=tiffg4", "-r" + opt.Resolution.dpi(), "-dMaxStripSize=0", "-sOutputFile=" + tiffName,
+		"-dFaxFirst=" + strconv.Itoa(opt.First), "-dFaxLast=" + strconv.Itoa(opt.Last), "-dFaxMaxPages=" + strconv.Itoa(f.MaxPages),
 	}
 	var calls strings.Builder
 	for _, name := range pdfs {
@@ -103,7 +103,13 @@ func (f *Folder) draw(ctx context.Context, work string, pdfs []string, res Resol
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	return said.pages, f.judge(&said, err, len(pdfs))
+	if err := f.judge(&said, err, len(pdfs)); err != nil {
+		return 0, err
+	}
+	if opt.First > said.pages {
+		return 0, fax.Errorf(fax.BadDocument, "There is no page %d to begin with: the fax has %d", opt.First, said.pages)
+	}
+	return min(opt.Last, said.pages) - opt.First + 1, nil
 }
 
 // judge turns what Ghostscript did and said into a verdict: it ends with
@@ -141,7 +147,7 @@ func (f *Folder) judge(said *report, err error, files int) error {
 		if files > 1 {
 			return &fax.Error{Problem: fax.BadDocument, Detail: fmt.Sprintf("The documents have more than %d pages together; split the fax", f.MaxPages), Cause: cause}
 		}
-		return bad("has %d pages, more than %d; split it", said.pages, f.MaxPages)
+		return bad("has %d pages, more than %d can be sent; split it", said.pages, f.MaxPages)
 	case said.has(errPassword):
 		return bad("is protected by a password; remove the password")
 	case said.has(errPortfolio):

@@ -17,9 +17,22 @@ type Kind string
 const (
 	PDF  Kind = "pdf"
 	Text Kind = "txt" // UTF-8, or UTF-16 with a byte order mark
+	TIFF Kind = "tiff"
+	PNG  Kind = "png"
+	JPEG Kind = "jpeg"
+	GIF  Kind = "gif"
+	WebP Kind = "webp"
 )
 
-const accepted = "send PDF or plain text (UTF-8)"
+const accepted = "send PDF, TIFF, PNG, JPEG, GIF, WebP or plain text (UTF-8)"
+
+// pictures are told by their first bytes.
+var pictures = []struct {
+	kind  Kind
+	magic string
+}{
+	{TIFF, "II*\x00"}, {TIFF, "MM\x00*"}, {PNG, "\x89PNG\r\n\x1a\n"}, {JPEG, "\xff\xd8\xff"}, {GIF, "GIF87a"}, {GIF, "GIF89a"},
+}
 
 // headSize is how much of a file decides its kind. A PDF's header may stand
 // anywhere in the first 1024 bytes (ISO 32000-1, Annex H.3, note 13).
@@ -105,7 +118,15 @@ func (s *sniffer) decide() error {
 			return fax.Errorf(fax.Unsupported, "The document is %s, which cannot be faxed; %s", f.name, accepted)
 		}
 	}
+	for _, p := range pictures {
+		if bytes.HasPrefix(s.head, []byte(p.magic)) {
+			s.kind = p.kind
+			return nil
+		}
+	}
 	switch {
+	case len(s.head) > 12 && string(s.head[:4]) == "RIFF" && string(s.head[8:12]) == "WEBP":
+		s.kind = WebP
 	case isPDF(s.head):
 		s.kind = PDF
 	case bytes.HasPrefix(s.head, []byte{0xff, 0xfe}), bytes.HasPrefix(s.head, []byte{0xfe, 0xff}):
@@ -131,6 +152,9 @@ func isPDF(head []byte) bool {
 func (s *sniffer) check(p []byte) error {
 	if s.text != nil {
 		return s.text(p)
+	}
+	if s.kind != PDF {
+		return nil
 	}
 	s.tail = append(s.tail, p...)
 	// Padding does not push the end out of sight.

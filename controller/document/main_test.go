@@ -58,6 +58,12 @@ func open(t *testing.T, c document.Config) *document.Folder {
 func receive(t *testing.T, f *document.Folder, files ...[]byte) fax.JobID {
 	t.Helper()
 	id := fax.NewJobID()
+	keep(t, f, id, files...)
+	return id
+}
+
+func keep(t testing.TB, f *document.Folder, id fax.JobID, files ...[]byte) {
+	t.Helper()
 	rec, err := f.Receive(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +77,6 @@ func receive(t *testing.T, f *document.Folder, files ...[]byte) fax.JobID {
 	if err := rec.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	return id
 }
 
 // prepare receives and converts.
@@ -157,6 +162,7 @@ func (b bitmap) black(x, y int) bool { return b.Pix[y*b.Stride+x] == 1 }
 // ink counts the black pixels in a rectangle.
 func (b bitmap) ink(r image.Rectangle) int {
 	n := 0
+	r = r.Intersect(b.Rect)
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		n += bytes.Count(b.Pix[y*b.Stride+r.Min.X:y*b.Stride+r.Max.X], []byte{1})
 	}

@@ -45,6 +45,12 @@ const (
 
 const glyphsPerFont = 256
 
+// The largest page, in points, as in fax.ps.
+const (
+	faxWidth     = 1728 * 72.0 / 204
+	faxMaxHeight = 24 * 72.0
+)
+
 func newPDF(w io.Writer, width, height int) *pdfWriter {
 	p := &pdfWriter{w: bufio.NewWriter(w), width: width, height: height, codes: map[glyphKey]int{}, offsets: make([]int64, pdfReserved-1)}
 	p.print("%%PDF-1.4\n")
@@ -138,6 +144,35 @@ func (p *pdfWriter) EndPage() {
 	p.kids = append(p.kids, p.object(0, fmt.Sprintf("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %d %d] /Resources << /Font %d 0 R >> /Contents %d 0 R >>",
 		pdfPages, p.width, p.height, pdfFonts, contents)))
 	p.page = nil
+}
+
+// Picture adds a page of the picture's size with nothing else. Pixels that the
+// fax cannot show are averaged into those that it can, one to one, by the same
+// rules as in fax.ps: Ghostscript would leave some out.
+func (p *pdfWriter) Picture(pic picture, res Resolution) {
+	p.EndPage()
+	p.pages++
+	g := grey(pic.image)
+	rotate := map[int]int{3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}[pic.orientation]
+	if pic.orientation == 2 || pic.orientation == 4 || pic.orientation == 5 || pic.orientation == 7 {
+		g = mirror(g)
+	}
+	xdpi, ydpi := 204.0, float64(res)
+	seenX, seenY := pic.width, pic.height
+	if rotate%180 == 90 {
+		seenX, seenY, xdpi, ydpi = seenY, seenX, ydpi, xdpi
+	}
+	if seenX > faxWidth+1 && seenX > seenY {
+		seenX, seenY, xdpi, ydpi = seenY, seenX, ydpi, xdpi
+	}
+	scale := min(1, faxWidth/seenX, faxMaxHeight/seenY)
+	g = shrink(g, int(pic.width*scale/72*xdpi+0.5), int(pic.height*scale/72*ydpi+0.5))
+	samples, bits := pack(g)
+	object := p.stream(fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent %d",
+		g.Rect.Dx(), g.Rect.Dy(), bits), samples)
+	contents := p.stream("", fmt.Appendf(nil, "%.4f 0 0 %.4f 0 0 cm /I Do\n", pic.width, pic.height))
+	p.kids = append(p.kids, p.object(0, fmt.Sprintf("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %.4f %.4f] /Rotate %d /Resources << /XObject << /I %d 0 R >> >> /Contents %d 0 R >>",
+		pdfPages, pic.width, pic.height, rotate, object, contents)))
 }
 
 // Close writes what remains. It does not close the underlying writer.

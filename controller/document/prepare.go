@@ -30,6 +30,30 @@ func (r Resolution) dpi() string { return "204x" + strconv.Itoa(int(r)) }
 // Options are what a job may choose about its pages.
 type Options struct {
 	Resolution Resolution // Fine when 0
+	// First and Last page to be sent, counted from 1 over all files; the first
+	// and the last there are when 0. A Last beyond the end is the end.
+	First, Last int
+}
+
+const endless = 1 << 30
+
+func (o Options) complete() (Options, error) {
+	if o.Resolution == 0 {
+		o.Resolution = Fine
+	}
+	if o.Resolution != Fine && o.Resolution != Standard {
+		return o, fax.Errorf(fax.Invalid, "Resolution %d: choose %d (fine) or %d (standard)", o.Resolution, Fine, Standard)
+	}
+	if o.First == 0 {
+		o.First = 1
+	}
+	if o.Last == 0 {
+		o.Last = endless
+	}
+	if o.First < 1 || o.Last < o.First || o.Last > endless {
+		return o, fax.Errorf(fax.Invalid, "Pages %d to %d: the first must be at least 1 and not after the last", o.First, o.Last)
+	}
+	return o, nil
 }
 
 // Fax is a document ready to be transmitted.
@@ -44,15 +68,13 @@ type Fax struct {
 // be repeated at any time and puts the new TIFF in the place of the old one at
 // once. When it returns nil the TIFF is whole and survives a power failure.
 //
-// A *fax.Error is BadDocument when the document is at fault and trying again is
+// A *fax.Error is Invalid for impossible options, BadDocument when the document is at fault and trying again is
 // useless, NotFound when it is not kept, Unavailable when the server is at fault
 // and it is worth trying again. When ctx ends the error is ctx.Err().
 func (f *Folder) Prepare(ctx context.Context, id fax.JobID, opt Options) (Fax, error) {
-	if opt.Resolution == 0 {
-		opt.Resolution = Fine
-	}
-	if opt.Resolution != Fine && opt.Resolution != Standard {
-		return Fax{}, fax.Errorf(fax.Invalid, "Resolution %d: choose %d (fine) or %d (standard)", opt.Resolution, Fine, Standard)
+	opt, err := opt.complete()
+	if err != nil {
+		return Fax{}, err
 	}
 	list, err := f.sources(id)
 	if err != nil {
@@ -94,6 +116,8 @@ func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []
 			err = os.Symlink(from, to)
 		case Text:
 			err = f.textToPDF(ctx, from, to)
+		case TIFF, PNG, JPEG, GIF, WebP:
+			err = f.imageToPDF(ctx, from, to, s.kind, opt.Resolution)
 		default:
 			err = fax.Errorf(fax.Unsupported, "File %d is of a kind that this version cannot convert", s.n)
 		}
@@ -105,7 +129,7 @@ func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []
 			return Fax{}, unavailable("preparing a fax", err)
 		}
 	}
-	pages, err := f.draw(ctx, work, pdfs, opt.Resolution)
+	pages, err := f.draw(ctx, work, pdfs, opt)
 	if err != nil {
 		return Fax{}, err
 	}

@@ -109,9 +109,9 @@ func TestOtherKindsAreNamed(t *testing.T) {
 		"UTF-8":      "caf\xe9 in another encoding",
 		"U+0000":     "text\x00with a zero",
 		"U+001B":     "\x1b[31mterminal colours",
-		"PDF":        "\x7fELF\x02\x01",
+		"no kind":    "\x7fELF\x02\x01",
 	} {
-		wantRefusal(t, refuse(t, f, []byte(file)), fax.Unsupported, word, "send PDF or plain text")
+		wantRefusal(t, refuse(t, f, []byte(file)), fax.Unsupported, word, "send PDF")
 	}
 }
 

@@ -10,13 +10,17 @@ import (
 
 // Tags of TIFF 6.0 that matter here.
 const (
-	tagWidth       = 256
-	tagLength      = 257
-	tagCompression = 259
-	tagPhotometric = 262
-	tagOffsets     = 273
-	tagCounts      = 279
-	tagYResolution = 283
+	tagWidth          = 256
+	tagLength         = 257
+	tagCompression    = 259
+	tagPhotometric    = 262
+	tagOffsets        = 273
+	tagOrientation    = 274
+	tagCounts         = 279
+	tagXResolution    = 282
+	tagYResolution    = 283
+	tagT4Options      = 292
+	tagResolutionUnit = 296
 )
 
 // ifd is one image of a TIFF, as its directory describes it.
