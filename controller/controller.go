@@ -49,6 +49,10 @@ type Config struct {
 	StationID string
 	Header    string
 
+	// Retention is how long documents are kept after their fax has ended; 0
+	// keeps them for ever.
+	Retention time.Duration
+
 	// OnUnknown is what follows a call whose outcome nobody can know: Hold
 	// asks a person, Again takes the risk of sending pages twice. Default Hold.
 	OnUnknown fax.Next
@@ -219,30 +223,6 @@ func (c *Controller) beginDrain() <-chan struct{} {
 		close(c.idle)
 	}
 	return c.idle
-}
-
-// keepHouse renews leases and ends jobs whose time is over.
-func (c *Controller) keepHouse(ctx context.Context) error {
-	tick := time.NewTicker(lease / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		now := time.Now()
-		if err := c.store.Renew(ctx, now.Add(lease)); err != nil && ctx.Err() == nil {
-			c.log.Error("the leases of running calls could not be renewed", "error", err)
-		}
-		expired, err := c.store.Expire(ctx, now)
-		if err != nil && ctx.Err() == nil {
-			c.log.Error("overdue faxes could not be ended", "error", err)
-		}
-		for _, job := range expired {
-			c.bus.Publish(events.Notice{At: now, Job: job})
-		}
-	}
 }
 
 // spawn runs work for a call; Run waits for it.

@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -303,4 +304,54 @@ func TestBadDocument(t *testing.T) {
 	if job.Cause != fax.Document || job.Error == "" || len(attempts) != 0 || h.ledger("dial") != 0 {
 		t.Errorf("%+v %+v", job, attempts)
 	}
+}
+
+// Documents go when their retention ends, whatever became of the fax; so do
+// those whose fax was never stored. The record of the fax stays.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	done, failed := h.submit("15551230030", 1), h.submit("1555991017", 1, once)
+	h.until(done, fax.Done)
+	h.until(failed, fax.Failed)
+
+	// What a daemon leaves that dies between document and job.
+	orphan := fax.JobID("0190163d8694739b9b6a2f1f4e5b6c7d") // of 2024
+	r, err := h.config.Documents.Receive(context.Background(), orphan)
+	if err == nil {
+		_, err = r.Add(context.Background(), strings.NewReader("nobody's"))
+	}
+	if err == nil {
+		err = r.Commit()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []fax.JobID{done, failed, orphan}
+	for _, id := range all {
+		if !h.exists(id) {
+			t.Fatalf("the document of %s is gone too early", id)
+		}
+	}
+	h.close()
+	h.open(func(c *controller.Config) { c.Retention = time.Nanosecond })
+	for _, id := range all {
+		for deadline := time.Now().Add(30 * time.Second); h.exists(id); {
+			if time.Now().After(deadline) {
+				t.Fatalf("the document of %s is still there", id)
+			}
+			runtime.Gosched()
+		}
+	}
+	if job, _, err := h.Find(context.Background(), done); err != nil || job.State != fax.Done {
+		t.Errorf("%+v %v", job, err)
+	}
+}
+
+func (h *house) exists(id fax.JobID) bool {
+	f, _, err := h.config.Documents.Source(id, 1)
+	if err == nil {
+		f.Close()
+	}
+	return err == nil
 }

@@ -3,6 +3,7 @@ package fax_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"faxbot/controller/fax"
 )
@@ -66,6 +67,9 @@ func TestJobIDsSortByTime(t *testing.T) {
 		}
 		if got, err := fax.ParseJobID(string(id)); err != nil || got != id {
 			t.Fatal(got, err)
+		}
+		if age := time.Since(id.Time()); age < 0 || age > time.Minute {
+			t.Fatalf("%s was made %s ago", id, age)
 		}
 		last = id
 	}

@@ -2,6 +2,7 @@ package fax
 
 import (
 	"encoding/hex"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -28,6 +29,15 @@ func ParseJobID(s string) (JobID, error) {
 		}
 	}
 	return JobID(s), nil
+}
+
+// Time is when the id was made, to the millisecond; zero for what is no id.
+func (id JobID) Time() time.Time {
+	u, err := uuid.Parse(string(id))
+	if err != nil || u.Version() != 7 {
+		return time.Time{}
+	}
+	return time.Unix(u.Time().UnixTime()).UTC()
 }
 
 // AttemptID names an attempt: a UUID in its canonical text form, because it is
