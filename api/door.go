@@ -16,12 +16,9 @@ type scope string
 
 // Every scope there is.
 const (
-	everything  scope = "*"
-	faxSend     scope = "fax:send"
-	faxRead     scope = "fax:read"
-	inboundList scope = "inbound:list"
-	inboundRead scope = "inbound:read"
-	keysManage  scope = "keys:manage"
+	everything scope = "*"
+	faxSend    scope = "fax:send"
+	faxRead    scope = "fax:read"
 )
 
 // principal is whoever holds a key.

@@ -158,7 +158,7 @@ func (v fields) read(ctx context.Context, parts *multipart.Reader, into *control
 	f := form{Priority: fax.DefaultPriority}
 	for others := 0; ; {
 		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // wrapped, it means that the last boundary is missing
 			return f, v.whole(&f)
 		}
 		if err != nil {

@@ -1,0 +1,358 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/textproto"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"faxbot/api"
+	"faxbot/controller"
+	"faxbot/controller/document"
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/store"
+	"faxbot/events"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+)
+
+const (
+	key    = "fbk_live_0123456789ab_the-key-of-the-tests"
+	secret = "the-secret-of-the-hook"
+)
+
+func TestMain(m *testing.M) {
+	openapi3filter.RegisterBodyDecoder("application/pdf", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/yaml", openapi3filter.FileBodyDecoder)
+	goleak.VerifyTestMain(m)
+}
+
+// stand is a daemon as clients see it: real sockets, real database, real
+// Ghostscript, and a simulated switch.
+type stand struct {
+	t        *testing.T
+	ctl      *controller.Controller
+	sim      *simulator.Switch
+	public   string // HOST:PORT
+	internal string
+	log      *syncBuffer
+	client   *http.Client
+	router   routers.Router
+	heard    *events.Listener
+	drain    context.CancelFunc
+}
+
+type settings struct {
+	api  api.Config
+	docs document.Config
+	link freeswitch.LinkConfig
+}
+
+func newStand(t *testing.T, edit ...func(*settings)) *stand {
+	t.Helper()
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := &stand{t: t, sim: simulator.RunT(t, simulator.Config{}), log: &syncBuffer{}}
+	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	registry := prometheus.NewRegistry()
+	c := settings{
+		api: api.Config{
+			Logger: logger, Registerer: registry, Gatherer: registry,
+			Key: key, HookSecret: secret, MaxBytes: 2 << 20, Version: "1.2.3",
+		},
+		docs: document.Config{Dir: filepath.Join(dir, "documents"), MaxBytes: 2 << 20, Logger: logger},
+		link: freeswitch.LinkConfig{Name: "test", Address: s.sim.Addr(), Password: "ClueCon"},
+	}
+	for _, e := range edit {
+		e(&c)
+	}
+	db, err := store.Open(ctx, "sqlite:///"+filepath.Join(dir, "faxbot.db"), store.Options{Host: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := document.Open(c.docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ctl, err = controller.New(ctx, controller.Config{
+		Store: db, Documents: docs, Link: c.link,
+		Socket:  freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
+		Gateway: controller.Gateway{Name: "carrier", CPS: 10000},
+		T38:     true, Grace: time.Second, Logger: logger, Registerer: registry,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.heard = s.ctl.Notices().Listen(10000)
+	drain, startDrain := context.WithCancel(ctx)
+	stop, kill := context.WithCancel(ctx)
+	s.drain = startDrain
+	exited := make(chan error, 1)
+	go func() { exited <- s.ctl.Run(drain, stop) }()
+
+	c.api.Controller = s.ctl
+	a := api.New(c.api)
+	s.public, s.internal = serve(t, a, a.Public()), serve(t, a, a.Internal())
+	s.client = &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
+	doc, err := openapi3.NewLoader().LoadFromFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.router, err = legacy.NewRouter(doc); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.client.CloseIdleConnections()
+		startDrain()
+		kill()
+		if err := <-exited; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		s.heard.Close()
+		db.Close()
+		docs.Close()
+		if t.Failed() {
+			t.Log(s.log.String())
+		}
+	})
+	return s
+}
+
+func serve(t *testing.T, a *api.API, h http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := a.Server(h)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l)
+	}()
+	t.Cleanup(func() {
+		server.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// request is what a test sends; X-API-Key is there unless it says otherwise.
+type request struct {
+	method, path string
+	body         []byte
+	header       map[string]string // "" takes a header away
+	internal     bool              // to the internal listener
+}
+
+type answer struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   []byte
+	fields map[string]any // of a JSON object
+}
+
+// do sends a request and holds it and the reply against openapi.yaml.
+func (s *stand) do(r request) *answer {
+	s.t.Helper()
+	host := s.public
+	if r.internal {
+		host = s.internal
+	}
+	req, err := http.NewRequest(r.method, "http://"+host+r.path, bytes.NewReader(r.body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("X-API-Key", key)
+	for k, v := range r.header {
+		req.Header.Set(k, v)
+		if v == "" {
+			req.Header.Del(k)
+		}
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", r.method, r.path, err)
+	}
+	defer res.Body.Close()
+	a := &answer{t: s.t, status: res.StatusCode, header: res.Header}
+	if a.body, err = io.ReadAll(res.Body); err != nil {
+		s.t.Fatalf("%s %s: %v", r.method, r.path, err)
+	}
+	_ = json.Unmarshal(a.body, &a.fields)
+	req.Body = io.NopCloser(bytes.NewReader(r.body))
+	s.check(req, a)
+	return a
+}
+
+func (s *stand) check(req *http.Request, a *answer) {
+	s.t.Helper()
+	for name, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Cache-Control": "no-store",
+		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+	} {
+		if got := a.header.Get(name); got != want {
+			s.t.Errorf("%s %s: %s: %q, want %q", req.Method, req.URL.Path, name, got, want)
+		}
+	}
+	ctx := context.Background()
+	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, SkipSettingDefaults: true}
+	route, params, err := s.router.FindRoute(req)
+	if err != nil { // not in the description: only a refusal can be right
+		if a.status != 404 && a.status != 405 && req.URL.Path != "/metrics" {
+			s.t.Errorf("%s %s is not described, but answered with %d", req.Method, req.URL.Path, a.status)
+		}
+		return
+	}
+	in := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route, Options: options}
+	if a.status < 300 {
+		// The hook takes any type and any form; an empty part counts as none.
+		if strings.Contains(req.URL.Path, "_internal") || req.Header.Get("X-Empty-Parts") != "" {
+			options.ExcludeRequestBody = true
+		}
+		if err := openapi3filter.ValidateRequest(ctx, in); err != nil {
+			s.t.Errorf("%s %s is accepted, but not as described: %v", req.Method, req.URL.Path, err)
+		}
+	}
+	err = openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: a.status, Header: a.header,
+		Body: io.NopCloser(bytes.NewReader(a.body)), Options: options,
+	})
+	if err != nil {
+		s.t.Errorf("the reply to %s %s is not as described: %v\n%s", req.Method, req.URL.Path, err, a.body)
+	}
+}
+
+// want checks status and code, and the detail when one is given.
+func (a *answer) want(status int, code fax.Problem, detail ...string) *answer {
+	a.t.Helper()
+	if a.status != status || a.fields["code"] != string(code) {
+		a.t.Errorf("%d %s, want %d %s", a.status, a.body, status, code)
+	}
+	for _, d := range detail {
+		if a.fields["detail"] != d {
+			a.t.Errorf("detail %q, want %q", a.fields["detail"], d)
+		}
+	}
+	return a
+}
+
+func (a *answer) ok(status int) *answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("%d %s, want %d", a.status, a.body, status)
+	}
+	return a
+}
+
+func (a *answer) id() string {
+	a.t.Helper()
+	id, _ := a.fields["id"].(string)
+	if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id) {
+		a.t.Fatalf("id %q in %s", id, a.body)
+	}
+	return id
+}
+
+// part is one part of a form; a file when it has a file name or is called so.
+type part struct{ name, file, kind, content string }
+
+func field(name, value string) part { return part{name: name, content: value} }
+func text(content string) part      { return part{"file", "fax.txt", "text/plain", content} }
+
+func form(parts ...part) (body []byte, contentType string) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, p := range parts {
+		h := textproto.MIMEHeader{}
+		disposition := fmt.Sprintf(`form-data; name="%s"`, p.name)
+		if p.file != "" {
+			disposition += fmt.Sprintf(`; filename="%s"`, p.file)
+		}
+		h.Set("Content-Disposition", disposition)
+		if p.kind != "" {
+			h.Set("Content-Type", p.kind)
+		}
+		into, _ := w.CreatePart(h)
+		_, _ = io.WriteString(into, p.content)
+	}
+	w.Close()
+	return b.Bytes(), w.FormDataContentType()
+}
+
+// submit posts a form.
+func (s *stand) submit(header map[string]string, parts ...part) *answer {
+	s.t.Helper()
+	body, contentType := form(parts...)
+	h := map[string]string{"Content-Type": contentType}
+	for k, v := range header {
+		h[k] = v
+	}
+	return s.do(request{method: "POST", path: "/fax", body: body, header: h})
+}
+
+func (s *stand) send(to string) string {
+	s.t.Helper()
+	return s.submit(nil, field("to", to), text("Hello\n")).ok(202).id()
+}
+
+func (s *stand) get(path string) *answer {
+	s.t.Helper()
+	return s.do(request{method: "GET", path: path})
+}
+
+// until waits for a state of a fax.
+func (s *stand) until(id string, states ...fax.State) *answer {
+	s.t.Helper()
+	timeout := time.After(30 * time.Second)
+	for {
+		a := s.get("/fax/" + id).ok(200)
+		for _, state := range states {
+			if a.fields["state"] == string(state) {
+				return a
+			}
+		}
+		select {
+		case <-s.heard.C:
+		case <-timeout:
+			s.t.Fatalf("waiting for %v: %s", states, a.body)
+		}
+	}
+}
