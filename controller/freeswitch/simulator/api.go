@@ -16,7 +16,7 @@ func (l *link) api(text string) {
 	if body == "" {
 		body = "-ERR no reply\n"
 	}
-	l.write("Content-Type: api/response\nContent-Length: " + strconv.Itoa(len(body)) + "\n\n" + body)
+	l.write([]byte("Content-Type: api/response\nContent-Length: " + strconv.Itoa(len(body)) + "\n\n" + body))
 }
 
 // bgapi answers at once; the outcome is a BACKGROUND_JOB.

@@ -242,10 +242,12 @@ func TestBusyUntilTheThirdCall(t *testing.T) {
 func TestHangupEndsARunningFax(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(d *desk, call *peer, uuid string){
-		"sendmsg":                   func(_ *desk, call *peer, _ string) { call.hangup("MANAGER_REQUEST") },
-		"sendmsg from another link": func(d *desk, _ *peer, uuid string) { d.link.ask("sendmsg " + uuid + "\ncall-command: hangup\nhangup-cause: MANAGER_REQUEST") },
-		"uuid_kill":                 func(d *desk, _ *peer, uuid string) { d.link.api("uuid_kill " + uuid + " MANAGER_REQUEST") },
-		"hupall":                    func(d *desk, _ *peer, _ string) { d.link.api("hupall MANAGER_REQUEST faxbot_job_id 1555994004") },
+		"sendmsg": func(_ *desk, call *peer, _ string) { call.hangup("MANAGER_REQUEST") },
+		"sendmsg from another link": func(d *desk, _ *peer, uuid string) {
+			d.link.ask("sendmsg " + uuid + "\ncall-command: hangup\nhangup-cause: MANAGER_REQUEST")
+		},
+		"uuid_kill": func(d *desk, _ *peer, uuid string) { d.link.api("uuid_kill " + uuid + " MANAGER_REQUEST") },
+		"hupall":    func(d *desk, _ *peer, _ string) { d.link.api("hupall MANAGER_REQUEST faxbot_job_id 1555994004") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -135,10 +135,11 @@ func (l *link) sendmsg(m *message, uuid string) {
 		case <-done:
 		case <-target.gone:
 		}
-	case target.send(request{message: m}):
-		l.reply("+OK")
-	default:
+	case len(target.requests) == cap(target.requests):
 		l.reply("-ERR memory error")
+	default: // said first: what is asked for may end this connection
+		l.reply("+OK")
+		target.send(request{message: m})
 	}
 }
 

@@ -41,7 +41,7 @@ func (s *Switch) fire(k kind, f facts) {
 		}
 	}
 	if text.space != nil {
-		s.space.Put(text.space)
+		s.recycle(text.space)
 	}
 }
 
@@ -69,12 +69,20 @@ func (r *rendered) message() []byte {
 	return r.text
 }
 
+// buffer lends an empty buffer, large enough for an event.
 func (s *Switch) buffer() *[]byte {
 	if b, ok := s.space.Get().(*[]byte); ok {
 		return b
 	}
 	b := make([]byte, 0, 12<<10)
 	return &b
+}
+
+func (s *Switch) recycle(b *[]byte) {
+	if cap(*b) <= 256<<10 {
+		*b = (*b)[:0]
+		s.space.Put(b)
+	}
 }
 
 func (s *Switch) beat(ctx context.Context) {

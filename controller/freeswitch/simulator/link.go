@@ -24,8 +24,8 @@ type link struct {
 	over        chan struct{}
 
 	mu       sync.Mutex
-	out      []byte // to be written
-	held     []byte // events that wait for a reply, or for the end of a fax
+	out      *[]byte // to be written; nil when there is nothing
+	held     []byte  // events that wait for a reply, or for the end of a fax
 	flushing bool
 	closing  bool // close when everything is written
 	cutOff   bool
@@ -104,7 +104,7 @@ func (l *link) run() {
 }
 
 func (l *link) authenticate(in *bufio.Reader) bool {
-	l.write("Content-Type: auth/request\n\n")
+	l.write([]byte("Content-Type: auth/request\n\n"))
 	for {
 		m, err := readMessage(in)
 		if err != nil {
@@ -189,7 +189,7 @@ func (l *link) offer(r *rendered) {
 		return
 	}
 	text := r.message()
-	if len(l.out)+len(l.held)+len(text) > maxUnsent {
+	if l.out != nil && len(*l.out)+len(l.held)+len(text) > maxUnsent {
 		l.sw.log.Warn("event lost: the peer does not read", "peer", l.conn.RemoteAddr())
 		return
 	}
@@ -255,15 +255,14 @@ func (l *link) ownOnly() bool {
 
 // reply answers a command.
 func (l *link) reply(text string) {
-	l.write("Content-Type: command/reply\nReply-Text: " + text + "\n\n")
+	l.write([]byte("Content-Type: command/reply\nReply-Text: " + text + "\n\n"))
 }
 
-// write sends a reply or a notice. What was held comes first when packets are
-// coalesced, and after it when a command in sync mode has kept the link busy.
-func (l *link) write(text string) {
+// write sends a reply or a notice; it does not keep text.
+func (l *link) write(text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.send([]byte(text))
+	l.send(text)
 }
 
 // hold keeps events back, or lets them go.
@@ -282,7 +281,10 @@ func (l *link) send(text []byte) {
 	if l.cutOff || l.closing {
 		return
 	}
-	l.out = append(l.out, text...)
+	if l.out == nil {
+		l.out = l.sw.buffer()
+	}
+	*l.out = append(*l.out, text...)
 	if !l.flushing {
 		l.flushing = true
 		l.sw.work.Add(1)
@@ -294,12 +296,13 @@ func (l *link) flush() {
 	defer l.sw.work.Done()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.out) > 0 && !l.cutOff {
+	for l.out != nil && !l.cutOff {
 		out := l.out
 		l.out = nil
 		split := l.packets == Split
 		l.mu.Unlock()
-		err := l.put(out, split)
+		err := l.put(*out, split)
+		l.sw.recycle(out)
 		l.mu.Lock()
 		if err != nil {
 			l.cutOff = true

@@ -113,9 +113,9 @@ func (c *call) connect(l *link) {
 	c.mu.Lock()
 	f := facts{sw: c.sw, at: time.Now(), seq: c.sw.sequence.Add(1), call: c, link: l}
 	space := c.sw.buffer()
-	*space = f.body((*space)[:0], c.sw.library.template(channelData, c.history))
-	l.write(string(*space))
-	c.sw.space.Put(space)
+	*space = f.body(*space, c.sw.library.template(channelData, c.history))
+	l.write(*space)
+	c.sw.recycle(space)
 	c.mu.Unlock()
 	l.mu.Lock()
 	first := !l.connected
@@ -145,7 +145,7 @@ func (c *call) leave(l *link) {
 	stay := l.lingering
 	l.mu.Unlock()
 	seconds := choose(stay < 0, -1, int(stay/time.Second))
-	l.write(fmt.Sprintf("Content-Type: text/disconnect-notice\nControlled-Session-UUID: %s\n"+
+	l.write(fmt.Appendf(nil, "Content-Type: text/disconnect-notice\nControlled-Session-UUID: %s\n"+
 		"Content-Disposition: linger\nChannel-Name: sofia/tx/%s\nLinger-Time: %d\nContent-Length: 0\n\n",
 		c.uuid, c.number, seconds))
 	if stay < 0 {
