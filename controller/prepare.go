@@ -22,7 +22,6 @@ func (c *Controller) prepareAll(ctx context.Context) error {
 	g.SetLimit(workers)
 	defer g.Wait()
 	var busy sync.Map // ids under conversion
-	pause := time.Duration(0)
 	for {
 		jobs, err := c.store.Unprepared(ctx, 4*workers)
 		if err != nil && ctx.Err() == nil {
@@ -48,12 +47,12 @@ func (c *Controller) prepareAll(ctx context.Context) error {
 		if started {
 			continue
 		}
-		pause = time.Minute
+		// What another host took in, or left behind, is found by looking.
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-c.fresh:
-		case <-time.After(pause):
+		case <-time.After(longestSleep):
 		}
 	}
 }
