@@ -21,7 +21,8 @@ import (
 
 // form is what POST /fax takes, beside the files. The tag "form" is the part's
 // name; "validate" holds what the controller would also refuse, so that a wrong
-// value is refused before the files that follow it have been read.
+// value is refused before the files that follow it have been read. The tag
+// "line" is printable text of at most so many bytes.
 type form struct {
 	To          fax.Number `form:"to" validate:"required"`
 	Files       int        `form:"file" validate:"min=1"`
@@ -30,8 +31,8 @@ type form struct {
 	MaxAttempts int        `form:"max_attempts" validate:"omitempty,min=1,max=100"`
 	SendAt      time.Time  `form:"send_at"`
 	Deadline    time.Time  `form:"deadline" validate:"omitempty,gt"`
-	Header      string     `form:"header" validate:"max=100,printable"`
-	StationID   string     `form:"station_id" validate:"max=20,printable"`
+	Header      string     `form:"header" validate:"line=100"`
+	StationID   string     `form:"station_id" validate:"line=20"`
 	Gateway     string     `form:"gateway" validate:"omitempty,gateway"`
 }
 
@@ -74,8 +75,8 @@ var rules = map[string]string{
 	"max_attempts": "use a whole number from 1 to 100",
 	"send_at":      "use a time like 2030-01-31T12:00:00Z",
 	"deadline":     "use a time in the future like 2030-01-31T12:00:00Z",
-	"header":       "use at most 100 printable characters",
-	"station_id":   "use at most 20 printable characters",
+	"header":       "use at most 100 bytes of printable text",
+	"station_id":   "use at most 20 bytes of printable text",
 	"gateway":      "use 1 to 64 letters, digits, dots, dashes and underscores",
 }
 
@@ -88,12 +89,16 @@ type fields struct {
 func newFields() fields {
 	v := fields{validator.New(validator.WithRequiredStructEnabled()), map[string]string{}}
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("form") })
-	for tag, ok := range map[string]func(string) bool{
-		"callerid":  func(s string) bool { return dialplan.CheckCallerID(s) == nil },
-		"gateway":   func(s string) bool { return dialplan.CheckGateway(s) == nil },
-		"printable": printable,
+	for tag, ok := range map[string]func(s, limit string) bool{
+		"callerid": func(s, _ string) bool { return dialplan.CheckCallerID(s) == nil },
+		"gateway":  func(s, _ string) bool { return dialplan.CheckGateway(s) == nil },
+		"line": func(s, limit string) bool {
+			n, err := strconv.Atoi(limit)
+			must(err)
+			return len(s) <= n && printable(s)
+		},
 	} {
-		must(v.RegisterValidation(tag, func(l validator.FieldLevel) bool { return ok(l.Field().String()) }, true))
+		must(v.RegisterValidation(tag, func(l validator.FieldLevel) bool { return ok(l.Field().String(), l.Param()) }, true))
 	}
 	for f := range reflect.TypeFor[form]().Fields() {
 		v.names[f.Tag.Get("form")] = f.Name

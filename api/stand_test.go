@@ -235,7 +235,7 @@ func (s *stand) check(req *http.Request, a *answer) {
 	ctx := context.Background()
 	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, SkipSettingDefaults: true}
 	route, params, err := s.router.FindRoute(req)
-	if err != nil { // not in the description: only a refusal can be right
+	if err != nil || a.fields["detail"] == "Not Found" { // not in the description
 		if a.status != 404 && a.status != 405 && req.URL.Path != "/metrics" {
 			s.t.Errorf("%s %s is not described, but answered with %d", req.Method, req.URL.Path, a.status)
 		}
@@ -348,6 +348,9 @@ func (s *stand) until(id string, states ...fax.State) *answer {
 			if a.fields["state"] == string(state) {
 				return a
 			}
+		}
+		if now, _ := a.fields["state"].(string); fax.State(now).Terminal() {
+			s.t.Fatalf("waiting for %v: %s", states, a.body)
 		}
 		select {
 		case <-s.heard.C:

@@ -86,6 +86,7 @@ func TestForms(t *testing.T) {
 		{"gateway", []part{to, field("gateway", "a/b"), file}, 422, "invalid_field", "Invalid gateway"},
 		{"station id", []part{to, field("station_id", strings.Repeat("1", 21)), file}, 422, "invalid_field", "Invalid station_id"},
 		{"header", []part{to, field("header", "two\nlines"), file}, 422, "invalid_field", "Invalid header"},
+		{"header in bytes", []part{to, field("header", strings.Repeat("ü", 51)), file}, 422, "invalid_field", "Invalid header"},
 		{"from", []part{to, field("from", "Bob"), file}, 422, "invalid_field", "Invalid from"},
 
 		{"an empty file", []part{to, text("")}, 422, "bad_document", "The document is empty"},
@@ -201,7 +202,7 @@ func TestIdempotency(t *testing.T) {
 func TestDrainingRefusesUnread(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
-	id := s.send("15559940004") // stalls in its first page, and so keeps the daemon alive
+	id := s.send("1555994004") // stalls in its first page, and so keeps the daemon alive
 	s.until(id, fax.Sending)
 	s.drain()
 	waitFor(t, func() bool { return s.get("/health/ready").status == 503 })
@@ -245,6 +246,6 @@ func TestPerMinuteLimit(t *testing.T) {
 	if after := a.header.Get("Retry-After"); after != "20" && after != "19" {
 		t.Errorf("Retry-After %q, want 20", after)
 	}
-	s.get("/fax/" + strings.Repeat("0", 32)).want(404, fax.NotFound, "Job not found")
+	s.get("/fax/"+strings.Repeat("0", 32)).want(404, fax.NotFound, "Job not found")
 	s.get("/health").ok(200)
 }

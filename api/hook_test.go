@@ -1,0 +1,85 @@
+package api_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"faxbot/controller/fax"
+)
+
+const hookPath = "/_internal/freeswitch/outbound_result"
+
+func (s *stand) report(secret, body string) *answer {
+	s.t.Helper()
+	return s.do(request{method: "POST", path: hookPath, body: []byte(body), header: map[string]string{
+		"X-API-Key": "", "X-Internal-Secret": secret, "Content-Type": "application/json",
+	}})
+}
+
+// Every form in circulation, to a fax that was delivered: each is taken, and
+// none changes what is known.
+func TestHookForms(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	id := s.send(number)
+	a := s.until(id, fax.Done)
+	before := string(a.body)
+	call := a.fields["attempts"].([]any)[0].(map[string]any)["id"].(string)
+	bodies := []string{
+		`{"job_id":"%s"}`,
+		`{"job_id":"%s","fax_document_transferred_pages":,"uuid":"` + call + `"}`,
+		`{"job_id":"%s","fax_document_transferred_pages":"","fax_status":""}`,
+		`{"job_id":"%s","fax_document_transferred_pages":null,"fax_result_code":"48","fax_status":"0"}`,
+		`{"job_id":"%s","fax_document_transferred_pages":"1","fax_result_code":48,"fax_status":0}`,
+		`{"job_id":"%s","attempt_id":"` + call + `","fax_status":"FAILED","fax_result_text":"no","hangup_cause":"NORMAL_CLEARING"}`,
+		`job_id=%s&fax_status=1&fax_result_code=0&fax_document_transferred_pages=1`,
+		`fax_status=FAIL&job_id=%s&uuid=` + call,
+		` {"job_id": "%s", "fax_status": `, // broken off
+	}
+	for _, status := range []string{`1`, `0`, `true`, `false`, `"SUCCESS"`, `"OK"`, `"success"`, `"FAILED"`, `"FAIL"`, `"ERROR"`, `"cancelled"`, `""`, `null`} {
+		bodies = append(bodies, `{"job_id":"%s","fax_status":`+status+`}`)
+	}
+	for i, body := range bodies {
+		r := request{method: "POST", path: hookPath, body: fmt.Appendf(nil, body, id), internal: i%2 == 0, header: map[string]string{
+			"X-API-Key": "", "X-Internal-Secret": secret,
+			"Content-Type": []string{"application/json", "application/x-www-form-urlencoded", "text/plain", ""}[i%4],
+		}}
+		if a := s.do(r); a.status != 200 || string(a.body) != `{"ok":true}`+"\n" {
+			t.Errorf("%s: %d %s", r.body, a.status, a.body)
+		}
+	}
+	if after := string(s.get("/fax/" + id).body); after != before {
+		t.Errorf("the hook changed a delivered fax:\n%s\n%s", before, after)
+	}
+}
+
+func TestHookRefuses(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	id := s.send(number)
+	s.until(id, fax.Done)
+	good := `{"job_id":"` + id + `","fax_status":1}`
+	for _, wrong := range []string{"", "guess", secret + "x"} {
+		// The secret comes first, whatever the body is.
+		s.report(wrong, good).want(401, fax.Unauthorized, "Invalid internal secret")
+		s.report(wrong, "").want(401, fax.Unauthorized, "Invalid internal secret")
+	}
+	s.report(secret, ``).want(400, fax.Invalid, "Missing job_id")
+	s.report(secret, `{"fax_status":1}`).want(400, fax.Invalid, "Missing job_id")
+	s.report(secret, `{"job_id":""}`).want(400, fax.Invalid, "Missing job_id")
+	s.report(secret, `[]`).want(400, fax.Invalid, "Missing job_id")
+	s.report(secret, `{"job_id":"`+strings.Repeat("0", 32)+`"}`).want(404, fax.NotFound, "Job not found")
+	s.report(secret, `{"job_id":"../../x"}`).want(404, fax.NotFound, "Job not found")
+	s.report(secret, `{"job_id":"`+id+`","uuid":"`+string(fax.NewAttemptID())+`"}`).want(409, fax.Conflict)
+	s.report(secret, `{"job_id":"`+id+`","x":"`+strings.Repeat("x", 64<<10)+`"}`).want(413, fax.TooLarge)
+	s.report(secret, good).ok(200)
+}
+
+func TestHookWithoutSecret(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, func(c *settings) { c.api.HookSecret = "" })
+	for _, given := range []string{"", "guess"} {
+		s.report(given, `{"job_id":"x"}`).want(401, fax.Unauthorized, "Internal secret not configured")
+	}
+}
