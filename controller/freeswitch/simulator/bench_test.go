@@ -7,7 +7,6 @@ import (
 	"net"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -36,15 +35,13 @@ func BenchmarkEvent(b *testing.B) {
 
 // controller answers every call the way a controller would, and reads on
 // until the switch closes.
-func controller(l net.Listener, file string, work *sync.WaitGroup) {
+func controller(l net.Listener, file string) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
 			return
 		}
-		work.Add(1)
 		go func() {
-			defer work.Done()
 			defer conn.Close()
 			in := bufio.NewReaderSize(conn, 2048)
 			_, _ = conn.Write([]byte("connect\n\n"))
@@ -78,8 +75,7 @@ func controller(l net.Listener, file string, work *sync.WaitGroup) {
 func BenchmarkCall(b *testing.B) {
 	d := newDesk(b, Config{})
 	file := d.document(1)
-	var work sync.WaitGroup
-	go controller(d.listener, file, &work)
+	go controller(d.listener, file)
 	link, err := net.Dial("tcp", d.s.Addr())
 	if err != nil {
 		b.Fatal(err)
@@ -112,8 +108,7 @@ func BenchmarkLiveCalls(b *testing.B) {
 	const calls = 2000
 	d := newDesk(b, Config{})
 	file := d.document(1)
-	var work sync.WaitGroup
-	go controller(d.listener, file, &work)
+	go controller(d.listener, file)
 	memory := func() (uint64, int) {
 		runtime.GC()
 		var m runtime.MemStats

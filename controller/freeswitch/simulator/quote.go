@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// separate splits s as switch_separate_string does: at delim, at most max
-// parts, with '…' quoting and \ escaping, unless s begins with ^^ and another
+// separate splits s as switch_separate_string does: at delim, into most parts
+// at most, with '…' quoting and \ escaping, unless s begins with ^^ and another
 // delimiter. A quote that is never closed protects nothing, except between
 // spaces, where it protects the rest.
-func separate(s string, delim byte, max int) []string {
+func separate(s string, delim byte, most int) []string {
 	if len(s) > 3 && strings.HasPrefix(s, "^^") {
 		delim, s = s[2], s[3:]
 	}
 	var parts []string
-	for s != "" && len(parts) < max {
+	for s != "" && len(parts) < most {
 		if delim == ' ' {
 			s = strings.TrimLeft(s, " ")
 			if s == "" {
@@ -22,7 +22,7 @@ func separate(s string, delim byte, max int) []string {
 			}
 		}
 		end, rest := len(s), ""
-		if len(parts) < max-1 {
+		if len(parts) < most-1 {
 			quoted := false
 		scan:
 			for i := 0; i < len(s); i++ {

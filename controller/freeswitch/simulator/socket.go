@@ -152,7 +152,7 @@ func (c *call) leave(l *link) {
 		return
 	}
 	if c.sw.config.Speed > 0 { // a peer cannot be faster than its network
-		stay = max(c.sw.scaled(stay), min(stay, time.Second/2))
+		stay = max(c.sw.scaled(stay), min(stay, 2*time.Second))
 	}
 	timer := time.NewTimer(stay)
 	defer timer.Stop()
@@ -229,6 +229,7 @@ func (c *call) execute(app application) {
 		c.hangup(causeByName("DESTINATION_OUT_OF_ORDER"), false)
 		return
 	}
+	app.data = c.expand(app.data)
 	c.mu.Lock()
 	c.app = app
 	c.mu.Unlock()
@@ -242,7 +243,7 @@ func (c *call) execute(app application) {
 
 func (c *call) assign(pair string) {
 	name, value, _ := strings.Cut(pair, "=")
-	c.set(name, c.expand(value))
+	c.set(name, value)
 }
 
 func (c *call) sleep(ms string) {

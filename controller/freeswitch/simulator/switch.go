@@ -26,8 +26,8 @@ type Config struct {
 	Gateways     []string
 	GatewaysDown []string
 	// Speed divides every time on the line: 1 is real time, 1000 a fax in
-	// 30 ms. At 0 the line takes no time at all; lingering and heartbeats
-	// always take real time then.
+	// 30 ms. At 0 the line takes no time at all. "linger N" is divided too, but
+	// never to less than 2 s, and at 0 not at all; heartbeats take real time.
 	Speed float64
 	// Seed makes uuids repeatable; 0 takes a random one.
 	Seed      uint64
