@@ -61,11 +61,11 @@ func after(job fax.Job, before []fax.Attempt, this fax.Attempt, r fax.Result, on
 	why := ""
 	switch {
 	case advice.Repeats > 0 && 1+count(before, r.Cause) >= advice.Repeats:
-		why = fmt.Sprintf("It ended so %d times.", advice.Repeats)
+		why = fmt.Sprintf("It ended so %s.", times(advice.Repeats))
 	case job.Tries+o.tries >= job.MaxTries():
-		why = fmt.Sprintf("All %d answered calls are used up.", job.MaxTries())
+		why = fmt.Sprintf("It was answered %s; more was not asked for.", times(job.MaxTries()))
 	case job.Dials+o.dials >= job.MaxDials():
-		why = fmt.Sprintf("All %d calls are used up.", job.MaxDials())
+		why = fmt.Sprintf("It was dialled %s; more was not asked for.", times(job.MaxDials()))
 	case o.due.After(job.Deadline):
 		why = "The deadline passes before the next call."
 	}
@@ -74,6 +74,13 @@ func after(job fax.Job, before []fax.Attempt, this fax.Attempt, r fax.Result, on
 		o.text += " " + why
 	}
 	return o
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // tell puts the cause into words, with what the switch said of it.

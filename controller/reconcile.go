@@ -183,13 +183,13 @@ func (k *call) unreported() fax.Result {
 	switch {
 	case k.verdict.begun && (restarted || !records || r.Pages > 0):
 		r.Cause = fax.Unknown
-		r.Text = "FreeSWITCH has no record of how the call ended"
+		r.Text = "the switch has no record of how the call ended"
 		if restarted {
-			r.Text = "FreeSWITCH restarted during the call"
+			r.Text = "the switch restarted during the call"
 		}
 	default:
 		r.Cause = fax.Switch
-		r.Text = "FreeSWITCH does not know the call; nothing was sent"
+		r.Text = "the switch does not know the call; nothing was sent"
 	}
 	return r
 }

@@ -217,14 +217,14 @@ func (v *verdict) withoutEngine() (fax.Cause, string) {
 	case v.sip == 401 || v.sip == 407:
 		return fax.Misconfigured, "the carrier asked for credentials that the gateway does not have"
 	case cause != fax.Dropped && cause != fax.Withdrawn:
-		return cause, name
+		return cause, ""
 	case v.begun:
 		return fax.Dropped, "the call ended without a fax verdict"
 	case v.answered:
-		return fax.Switch, "the call was answered, but never connected to our socket; check that FreeSWITCH can reach FAXBOT_SOCKET_ADVERTISE"
+		return fax.Switch, "the call was answered, but never connected to our socket; check that the switch can reach FAXBOT_SOCKET_ADVERTISE"
 	case cause == fax.Withdrawn:
 		// Whether we asked for it is the caller's knowledge.
-		return fax.Switch, "the call was ended on the switch (" + name + ")"
+		return fax.Switch, "the call was ended on the switch"
 	default:
 		return fax.Dropped, "the call ended before it was answered"
 	}
