@@ -3,6 +3,9 @@ package store
 import (
 	"errors"
 	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +82,62 @@ func TestACallFromAnswerToEnd(t *testing.T) {
 		}
 		_, _, err = s.Finish(ctx, fax.NewAttemptID(), result, outcome)
 		wantProblem(t, err, fax.NotFound)
+	})
+}
+
+// Witnesses disagree, all at once: one verdict stands, and everybody else is
+// told which.
+func TestOfManyVerdictsOneStands(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		hosts := []*Store{db.open(t, "a"), db.open(t, "b")}
+		c := hosts[0].dialing(t, newJob())
+		const witnesses = 16
+		results := make([]fax.Result, witnesses)
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for i := range witnesses {
+			wg.Go(func() {
+				_, a, err := hosts[i%2].Finish(t.Context(), c.Attempt.ID, fax.Result{Code: i}, Outcome{State: fax.Retry, Dials: 1})
+				if err == nil {
+					won.Add(1)
+				} else if !errors.Is(err, ErrAlreadyEnded) {
+					t.Error(err)
+				}
+				results[i] = a.Result
+			})
+		}
+		wg.Wait()
+		slices.SortFunc(results, func(x, y fax.Result) int { return x.Code - y.Code })
+		if won.Load() != 1 || results[0] != results[witnesses-1] {
+			t.Errorf("%d verdicts were accepted, from %+v to %+v", won.Load(), results[0], results[witnesses-1])
+		}
+		if dials := hosts[0].find(t, c.Job.ID).Dials; dials != 1 {
+			t.Errorf("%d dials for one call", dials)
+		}
+	})
+}
+
+func TestACancelIsNeverForgotten(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		a, b := db.open(t, "a"), db.open(t, "b")
+		for range 20 {
+			c := a.dialing(t, newJob())
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if _, err := a.AskCancel(t.Context(), c.Job.ID); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				if _, _, err := b.Finish(t.Context(), c.Attempt.ID, fax.Result{}, Outcome{State: fax.Retry}); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Wait()
+			if got := a.find(t, c.Job.ID); got.State != fax.Cancelled {
+				t.Fatalf("%+v", got)
+			}
+		}
 	})
 }
 

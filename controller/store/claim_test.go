@@ -302,13 +302,17 @@ func TestClaimReadsNoFinishedJobs(t *testing.T) {
 	if _, err := freeChannels(t.Context(), spy, map[string]int{"west": 1}); err != nil {
 		t.Fatal(err)
 	}
+	s.read = spy
+	if _, err := s.List(t.Context(), Filter{Status: fax.StatusInProgress}); err != nil {
+		t.Fatal(err)
+	}
 	plan := strings.Join(spy.plan, "\n")
-	for _, index := range []string{"jobs USING INDEX jobs_claim", "live USING INDEX attempts_live_number"} {
+	for _, index := range []string{"jobs USING INDEX jobs_claim", "jobs USING INDEX jobs_open", "live USING INDEX attempts_live_number"} {
 		if !strings.Contains(plan, index) {
 			t.Errorf("no %q in:\n%s", index, plan)
 		}
 	}
-	if strings.Contains(plan, "TEMP B-TREE FOR ORDER") {
+	if claim, _, _ := strings.Cut(plan, "jobs_open"); strings.Contains(claim, "TEMP B-TREE FOR ORDER") {
 		t.Errorf("all waiting jobs are sorted:\n%s", plan)
 	}
 	for _, line := range spy.plan {
