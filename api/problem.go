@@ -26,7 +26,7 @@ const (
 var statuses = map[fax.Problem]int{
 	fax.Invalid:      http.StatusBadRequest,
 	fax.BadNumber:    http.StatusBadRequest,
-	fax.BadDocument:  http.StatusUnprocessableEntity,
+	fax.BadDocument:  http.StatusBadRequest, // a status that every old client knows
 	fax.Unsupported:  http.StatusUnsupportedMediaType,
 	fax.TooLarge:     http.StatusRequestEntityTooLarge,
 	fax.NotFound:     http.StatusNotFound,
