@@ -8,9 +8,7 @@
 package api
 
 import (
-	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"path"
 	"strings"
@@ -98,7 +96,6 @@ func (a *API) Server(h http.Handler) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return context.Background() },
 	}
 }
 

@@ -62,8 +62,7 @@ func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 && status >= 200 {
 		x.status = status
 		if !x.body.ended {
-			x.Header().Set("Connection", "close")
-			_ = x.control.EnableFullDuplex() // HTTP/1 only: else the server reads the body first
+			x.Header().Set("Connection", "close") // else the server would read on before it replies
 		}
 	}
 	x.ResponseWriter.WriteHeader(status)

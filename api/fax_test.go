@@ -63,6 +63,20 @@ func TestFailureIsToldDiscreetly(t *testing.T) {
 	}
 }
 
+// A document that cannot be drawn is never dialled.
+func TestCorruptPDF(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	corrupt := part{"file", "fax.pdf", "application/pdf", "%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nnonsense\nstartxref\n9\n%%EOF\n"}
+	a := s.until(s.submit(nil, field("to", number), corrupt).ok(202).id(), fax.Failed)
+	if a.fields["cause"] != "document" || a.fields["error"] == nil || len(a.fields["attempts"].([]any)) != 0 {
+		t.Errorf("%s", a.body)
+	}
+	if n := s.dials(); n != 0 {
+		t.Errorf("dialled %d times", n)
+	}
+}
+
 func TestList(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -125,7 +139,6 @@ func TestReady(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	waitFor(t, func() bool { return s.get("/health/ready").status == 200 })
-	s.sim.Restart(false)
 	down := newStand(t, func(c *settings) { c.link.Address = "127.0.0.1:1" })
 	check := func(a *answer) map[string]any {
 		t.Helper()

@@ -95,7 +95,7 @@ func (a *API) tell(x *exchange, r *http.Request, took time.Duration) {
 	}
 	attrs := []slog.Attr{
 		slog.String("method", method(r)), slog.String("route", route),
-		slog.Int("status", status), slog.Duration("took", took),
+		slog.Int("status", status), slog.Float64("seconds", took.Seconds()),
 	}
 	if id, err := fax.ParseJobID(r.PathValue("id")); err == nil {
 		attrs = append(attrs, slog.String("fax", string(id)))

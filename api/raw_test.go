@@ -17,6 +17,7 @@ func waitFor(t *testing.T, ok func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("waited in vain")
 		}
+		<-time.After(5 * time.Millisecond)
 	}
 }
 
@@ -59,7 +60,8 @@ func head(t *testing.T, r *bufio.Reader) string {
 	}
 }
 
-// 200 MB are announced; the verdict comes before one byte of them.
+// 200 MB are announced; the verdict comes before one byte of them, and before
+// the daemon gives up waiting for the first.
 func TestVerdictBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -82,16 +84,12 @@ func TestVerdictBeforeTheBody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			began := time.Now()
 			reply := raw(t, s.public, c.request)
 			if !strings.HasPrefix(reply, "HTTP/1.1 "+c.status+" ") {
 				t.Errorf("%q, want %s", reply, c.status)
 			}
 			if c.status != "100" && !strings.Contains(reply, "Connection: close\r\n") {
 				t.Errorf("the connection would stay open: %q", reply)
-			}
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("it took %s", took)
 			}
 		})
 	}

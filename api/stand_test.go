@@ -359,3 +359,14 @@ func (s *stand) until(id string, states ...fax.State) *answer {
 		}
 	}
 }
+
+// dials is how often the switch dialled.
+func (s *stand) dials() int {
+	n := 0
+	for _, e := range s.sim.Ledger() {
+		if e.Kind == "dial" {
+			n++
+		}
+	}
+	return n
+}
