@@ -113,6 +113,9 @@ func (k *call) Gone(err error) {
 	k.mu.Lock()
 	k.conn = nil
 	open := !k.ending
+	if k.stored {
+		k.c.setHangingUp(k.job.To, false)
+	}
 	k.mu.Unlock()
 	if err == nil || !open {
 		return
@@ -160,6 +163,9 @@ func (k *call) settle() {
 		k.log.Error("witnesses contradict each other; the first in rank is believed", "accounts", fmt.Sprintf("%+v", k.verdict.engine))
 	}
 	if k.stored {
+		if k.verdict.ended {
+			k.c.setHangingUp(k.job.To, false)
+		}
 		k.forget()
 		return
 	}
@@ -279,6 +285,9 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 	k.mu.Lock()
 	k.stored = true
 	k.attempt = attempt
+	if k.conn != nil && !k.verdict.ended {
+		c.setHangingUp(k.job.To, true)
+	}
 	k.forget()
 	if k.news != nil {
 		k.news.Stop()

@@ -132,7 +132,7 @@ func TestOneCallPerNumber(t *testing.T) {
 				t.Error("the number was dialled while a call to it was up")
 			}
 			open[e.UUID] = true
-		case "result": // the pages are through; the line is being hung up
+		case "end":
 			delete(open, e.UUID)
 		}
 	}

@@ -94,6 +94,7 @@ const (
 // again.
 func (k *call) search(ctx context.Context) {
 	c, id := k.c, string(k.id)
+	placed := k.snapshot().CreatedAt
 	c.metrics.reconciled.Inc()
 	for gone := 0; ctx.Err() == nil; {
 		k.mu.Lock()
@@ -122,7 +123,8 @@ func (k *call) search(ctx context.Context) {
 			if k.askRecord() {
 				return
 			}
-			if gone++; gone >= confirmations {
+			gone++
+			if gone >= confirmations && time.Since(placed) > c.config.Grace {
 				k.conclude(k.unreported())
 				return
 			}
