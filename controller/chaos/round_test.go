@@ -1,0 +1,290 @@
+package chaos_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"faxbot/controller/freeswitch/simulator"
+
+	_ "modernc.org/sqlite" // to stand in the daemon's way, and to make retries due
+)
+
+// round is one experiment: a switch, a daemon in a process of its own, wires
+// between them, a few faxes and one fault.
+type round struct {
+	seed   uint64
+	number int
+	fault  fault
+	detail string // what was chosen, for a person
+
+	rand     *rand.Rand // for the goroutine that runs the round
+	dir      string
+	state    string // where the daemon keeps everything
+	sw       *simulator.Switch
+	commands *wire
+	calls    *wire
+	daemon   *daemon
+	faxes    []*submission
+	began    time.Time
+	struck   chan struct{} // closed when the fault has happened
+	cleanup  []func()
+	evidence string // of what went wrong
+
+	mu       sync.Mutex
+	crashes  []crash
+	problems []problem
+	work     sync.WaitGroup
+}
+
+// crash is a restart of the switch.
+type crash struct {
+	at   time.Time
+	kept bool // mod_db's table survived
+}
+
+// problem is a broken promise.
+type problem struct {
+	kind promise
+	text string
+}
+
+type promise int
+
+const (
+	lost    promise = iota // an accepted fax without an end
+	doubled                // a number dialled or a page sent once too often
+	wrong                  // a status that the switch's ledger contradicts
+	unfit                  // the round itself could not be run
+)
+
+func (r *round) complain(kind promise, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems = append(r.problems, problem{kind, fmt.Sprintf(format, args...)})
+}
+
+// patience is how long the faxes of a round may take to their ends.
+const patience = 90 * time.Second
+
+// run does the whole round and leaves what is broken in problems.
+func (r *round) run(program string, env []string) {
+	if err := r.setUp(program, env); err != nil {
+		r.complain(unfit, "set up: %v", err)
+	} else {
+		r.perform()
+	}
+	if len(r.problems) > 0 {
+		r.evidence = r.gather()
+	}
+	for i := len(r.cleanup) - 1; i >= 0; i-- {
+		r.cleanup[i]()
+	}
+}
+
+func (r *round) later(end func()) { r.cleanup = append(r.cleanup, end) }
+
+func (r *round) setUp(program string, env []string) (err error) {
+	r.struck = make(chan struct{})
+	if r.dir, err = os.MkdirTemp("", "faxbot-chaos-"); err != nil {
+		return err
+	}
+	r.later(func() { os.RemoveAll(r.dir) })
+	r.state = filepath.Join(r.dir, "state")
+	if err := os.Mkdir(r.state, 0o750); err != nil {
+		return err
+	}
+	if r.fault.prepare != nil {
+		if err := r.fault.prepare(r); err != nil {
+			return err
+		}
+	}
+	r.sw, err = simulator.New(simulator.Config{
+		Speed: 40 + 160*r.rand.Float64(), Seed: r.seed + uint64(r.number) + 1,
+		LedgerPath: filepath.Join(r.dir, "ledger.jsonl"), StatePath: filepath.Join(r.dir, "switch.jsonl"),
+	})
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.sw.Run(ctx) }()
+	r.later(func() { end(); <-ended })
+
+	if r.commands, err = newWire(toSwitch, r.sw.Addr); err != nil {
+		return err
+	}
+	r.later(r.commands.close)
+	if r.calls, err = newWire(toDaemon, func() string { return r.daemon.at(forSockets) }); err != nil {
+		return err
+	}
+	r.later(r.calls.close)
+	return r.setUpDaemon(program, env)
+}
+
+func (r *round) setUpDaemon(program string, env []string) error {
+	log, err := os.Create(filepath.Join(r.dir, "daemon.log"))
+	if err != nil {
+		return err
+	}
+	r.later(func() { log.Close() })
+	_, port, err := net.SplitHostPort(r.commands.addr())
+	if err != nil {
+		return err
+	}
+	slow := rand.New(rand.NewPCG(r.seed, uint64(r.number)<<32))
+	r.daemon = &daemon{
+		program: program, log: log,
+		pause: func() time.Duration { return time.Duration(slow.IntN(300)) * time.Millisecond },
+		env:   append(env, "API_KEY="+apiKey, "FREESWITCH_HOOK_SECRET="+hookSecret),
+		args: []string{"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
+			"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000",
+			"--database-url=sqlite:///" + r.database(), "--data-dir=" + filepath.Join(r.state, "documents"),
+			"--host=chaos", "--log-format=json", "--log-level=debug"},
+	}
+	r.later(r.daemon.close)
+	return r.daemon.start()
+}
+
+func (r *round) database() string { return filepath.Join(r.state, "faxbot.db") }
+
+// perform submits, lets the fault happen, waits for the ends and judges them.
+func (r *round) perform() {
+	r.began = time.Now()
+	r.faxes = r.choose()
+	r.fault.arm(r)
+	for _, s := range r.faxes {
+		r.sw.Script(s.number, s.outcomes[0])
+		r.work.Add(1)
+		go func() { defer r.work.Done(); r.submit(s) }()
+	}
+	settled := r.wait(patience)
+	select {
+	case <-r.struck:
+	default:
+		r.complain(unfit, "the fault did not happen")
+		r.strike(func() {})
+	}
+	r.work.Wait()
+	r.judge(settled)
+}
+
+// strike lets the fault happen; only the first time counts.
+func (r *round) strike(do func()) {
+	r.mu.Lock()
+	select {
+	case <-r.struck:
+		r.mu.Unlock()
+		return
+	default:
+	}
+	close(r.struck)
+	r.mu.Unlock()
+	do()
+}
+
+// after does something in another goroutine after a while.
+func (r *round) after(d time.Duration, do func()) {
+	r.work.Add(1)
+	go func() {
+		defer r.work.Done()
+		time.Sleep(d)
+		do()
+	}()
+}
+
+// restart is a crash and a new start of the switch.
+func (r *round) restart(keep bool) {
+	r.mu.Lock()
+	r.crashes = append(r.crashes, crash{time.Now(), keep})
+	r.mu.Unlock()
+	r.daemon.darken()
+	r.sw.Restart(keep)
+}
+
+// wait returns true when every fax has come to an end and no call is left. It
+// makes the faxes that wait for their next call due, when nothing else runs.
+func (r *round) wait(limit time.Duration) bool {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		waiting, open := r.look()
+		done := false
+		select {
+		case <-r.struck:
+			done = true
+		default:
+		}
+		switch {
+		case open == 0 && done && r.sw.Calls() == 0:
+			return true
+		case open > 0 && waiting == open && r.sw.Calls() == 0:
+			r.makeDue()
+		}
+	}
+	return false
+}
+
+// makeDue lets an hour pass for the faxes that wait to be dialled again, and
+// has the daemon notice: by a restart, or by a link that comes up.
+func (r *round) makeDue() {
+	for _, s := range r.faxes {
+		s.next(r.sw)
+	}
+	if err := r.alter("UPDATE jobs SET due_at = 1 WHERE state IN ('queued', 'retry')"); err != nil {
+		return // the next look tries again
+	}
+	if r.rand.IntN(2) == 0 {
+		r.daemon.kill()
+	} else {
+		r.daemon.darken()
+		r.commands.cut()
+	}
+	// Time to claim them.
+	for range 20 {
+		time.Sleep(50 * time.Millisecond)
+		if waiting, open := r.look(); waiting < open || open == 0 {
+			return
+		}
+	}
+}
+
+// alter changes the daemon's database behind its back.
+func (r *round) alter(query string) error {
+	db, err := sql.Open("sqlite", "file:"+r.database()+"?_busy_timeout=2000&mode=rw")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Exec(query)
+	return err
+}
+
+// seize takes the database's only write lock, until free is called.
+func (r *round) seize() (free func(), err error) {
+	db, err := sql.Open("sqlite", "file:"+r.database()+"?_busy_timeout=2000&mode=rw&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return func() { _ = errors.Join(tx.Rollback(), db.Close()) }, nil
+}
+
+// gather keeps what the folder of the round would take with it.
+func (r *round) gather() string {
+	var b strings.Builder
+	for _, name := range []string{"ledger.jsonl", "daemon.log"} {
+		text, err := os.ReadFile(filepath.Join(r.dir, name))
+		fmt.Fprintf(&b, "--- %s %v\n%s", name, errors.Join(err), text)
+	}
+	return b.String()
+}
