@@ -13,8 +13,11 @@ func TestKeys(t *testing.T) {
 	s := newStand(t)
 	nobody := strings.Repeat("0", 32)
 	for _, r := range []request{
-		{method: "POST", path: "/fax"}, {method: "GET", path: "/fax"}, {method: "GET", path: "/fax/" + nobody},
-		{method: "DELETE", path: "/fax/" + nobody}, {method: "POST", path: "/fax/" + nobody + "/release"},
+		{method: "POST", path: "/fax"},
+		{method: "GET", path: "/fax"},
+		{method: "GET", path: "/fax/" + nobody},
+		{method: "DELETE", path: "/fax/" + nobody},
+		{method: "POST", path: "/fax/" + nobody + "/release"},
 	} {
 		for _, given := range []string{"", "wrong", key + "x"} {
 			r.header = map[string]string{"X-API-Key": given}
@@ -87,9 +90,16 @@ func TestUnknown(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	for _, r := range []request{
-		{method: "GET", path: "/plugins"}, {method: "GET", path: "/"}, {method: "POST", path: "/nothing"},
-		{method: "GET", path: "/fax/"}, {method: "GET", path: "//fax"}, {method: "GET", path: "/health/../fax"}, {method: "GET", path: "/fax/..%2f..%2fetc%2fpasswd"},
-		{method: "GET", path: "/metrics"}, {method: "GET", path: "/fax/1/2/3"}, {method: "GET", path: "/fax", internal: true},
+		{method: "GET", path: "/plugins"},
+		{method: "GET", path: "/"},
+		{method: "POST", path: "/nothing"},
+		{method: "GET", path: "/fax/"},
+		{method: "GET", path: "//fax"},
+		{method: "GET", path: "/health/../fax"},
+		{method: "GET", path: "/fax/..%2f..%2fetc%2fpasswd"},
+		{method: "GET", path: "/metrics"},
+		{method: "GET", path: "/fax/1/2/3"},
+		{method: "GET", path: "/fax", internal: true},
 	} {
 		r.header = map[string]string{"X-API-Key": ""}
 		s.do(r).want(404, fax.NotFound, "Not Found")

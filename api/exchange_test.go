@@ -160,8 +160,10 @@ func TestScopes(t *testing.T) {
 		asks scope
 		may  bool
 	}{
-		{[]scope{everything}, faxSend, true}, {[]scope{faxRead}, faxRead, true},
-		{[]scope{faxRead}, faxSend, false}, {nil, faxRead, false},
+		{[]scope{everything}, faxSend, true},
+		{[]scope{faxRead}, faxRead, true},
+		{[]scope{faxRead}, faxSend, false},
+		{nil, faxRead, false},
 	} {
 		if got := (principal{scopes: c.has}).may(c.asks); got != c.may {
 			t.Errorf("%v may %s: %v", c.has, c.asks, got)
