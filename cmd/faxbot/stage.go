@@ -56,11 +56,9 @@ func (s *stage) show(n events.Notice) {
 	}
 	call := func(what string) string { return string(k.call) + what }
 
-	switch job.State {
-	case fax.Received:
-		once("received", "received, to %s", job.To)
-	case fax.Queued:
-		once("queued", "%d pages drawn as fax lines, ready to send", job.Pages)
+	once("received", "received, to %s", job.To)
+	if job.Pages > 0 {
+		once("pages", "%d pages drawn as fax lines", job.Pages)
 	}
 	if k.call != "" {
 		once(call("dial"), "dialling %s, call %d", job.To, n.Attempt.Ordinal)
@@ -106,7 +104,7 @@ func (s *stage) conclude(c *demoCommand, d *daemon, job fax.Job) {
 		return
 	}
 	s.say("")
-	s.say("Send another (+15559910017 is busy, +15559930001 hangs up in page 2; see faxbot demo --help):")
+	s.say("Send another (+1555991017 is busy, +1555993001 hangs up in page 2; see faxbot demo --help):")
 	s.say("")
 	s.say("  curl -H \"X-API-Key: %s\" -F to=+15551230002 -F file=@%s %s/fax", key, c.document(), d.public.url())
 	s.say("")
