@@ -256,7 +256,7 @@ func TestDrainHasALimit(t *testing.T) {
 // systemd hears when we are ready, that we live, and when we end.
 func TestTellsSystemd(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "nfy") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "nfy") //nolint:usetesting // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,16 +88,16 @@ func (s *stage) show(n events.Notice) {
 
 // conclude says where to look next.
 func (s *stage) conclude(c *demoCommand, d *daemon, job fax.Job) {
-	key, secretly := s.key, ""
+	key, note := s.key, ""
 	if !s.keyIsNew {
-		key, secretly = "$API_KEY", " (the one in API_KEY)"
+		key, note = "$API_KEY", " (the one in API_KEY)"
 	}
 	s.say("")
 	if job.State == fax.Done {
 		s.say("  What arrived   %s", d.documents.TIFF(job.ID))
 	}
 	s.say("  REST           %s", d.public.url())
-	s.say("  API key        %s%s", key, secretly)
+	s.say("  API key        %s%s", key, note)
 	s.say("  Metrics        %s/metrics", d.internal.url())
 	s.say("  Log            %s", filepath.Join(c.Dir, "faxbot.log"))
 	if c.Once {
