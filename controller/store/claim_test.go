@@ -322,6 +322,40 @@ func TestClaimReadsNoFinishedJobs(t *testing.T) {
 	}
 }
 
+// PostgreSQL does the same, though nobody has analysed its tables.
+func TestClaimSortsNoBacklog(t *testing.T) {
+	t.Parallel()
+	s := postgresSchema(t).open(t, "a")
+	for range 50 {
+		s.queued(t, newJob())
+	}
+	var plan []string
+	err := s.write(t.Context(), func(ctx context.Context, tx session) error {
+		if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
+			return err
+		}
+		_, err := s.candidates(ctx, postgresExplainer{tx, &plan}, now(), candidate{}, 1)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(plan, "\n")
+	if !strings.Contains(text, "Index Scan using jobs_claim") || !strings.Contains(text, "using attempts_live_number") || strings.Contains(text, "Sort") {
+		t.Error(text)
+	}
+}
+
+// postgresExplainer asks for the plan in place of the rows.
+type postgresExplainer struct {
+	session
+	plan *[]string
+}
+
+func (e postgresExplainer) SelectContext(ctx context.Context, _ any, query string, args ...any) error {
+	return e.session.SelectContext(ctx, e.plan, "EXPLAIN "+query, args...)
+}
+
 // explainer collects SQLite's plans of the queries that go through it.
 type explainer struct {
 	session

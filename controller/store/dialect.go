@@ -25,7 +25,9 @@ type dialect struct {
 	// tables up to date; its lock ends with the transaction.
 	migrating string
 	// claiming makes the claims of all hosts take turns, so that each sees
-	// the calls that the one before it placed.
+	// the calls that the one before it placed. PostgreSQL's statistics of a
+	// queue are always stale, and would have it sort all that waits instead
+	// of walking the index that is sorted.
 	claiming string
 	// reason names, for a stranger, the trouble that a later try may not
 	// have; "" when the error is our own fault.
@@ -42,8 +44,9 @@ var dialects = map[string]dialect{
 		lock:      " FOR UPDATE",
 		lockFree:  " FOR UPDATE SKIP LOCKED",
 		migrating: "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot schema'))",
-		claiming:  "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot claims'))",
-		reason:    postgresReason,
+		claiming: `SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;
+			SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot claims'))`,
+		reason: postgresReason,
 	},
 }
 
