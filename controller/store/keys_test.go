@@ -1,0 +1,90 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"faxbot/controller/fax"
+)
+
+func TestKeyIsKept(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		keys := db.open(t, "a").Keys()
+		made := must(keys.Create(t.Context(), Key{
+			ID: "0123456789ab", Name: "Front desk", Owner: "Åsa", Note: "two\nlines", Hash: "scrypt$a$b$n=2$r=1$p=1",
+			Scopes: []string{"fax:send", "fax:read"}, ExpiresAt: now().Add(time.Hour),
+		}))(t)
+		bare := must(keys.Create(t.Context(), Key{ID: "ffffffffffff", Hash: "x"}))(t)
+		used := now().Add(time.Minute)
+		if err := keys.Used(t.Context(), made.ID, used); err != nil {
+			t.Fatal(err)
+		}
+		if err := keys.Rotate(t.Context(), made.ID, "scrypt$c$d$n=2$r=1$p=1"); err != nil {
+			t.Fatal(err)
+		}
+		want := made
+		want.LastUsedAt, want.Hash, want.CreatedAt = used, "scrypt$c$d$n=2$r=1$p=1", want.CreatedAt.UTC().Truncate(time.Microsecond)
+		if diff := cmp.Diff(want, must(keys.Find(t.Context(), made.ID))(t)); diff != "" {
+			t.Error(diff)
+		}
+		if !want.Good(time.Now()) || want.Good(want.ExpiresAt) || !bare.Good(time.Now()) {
+			t.Error("keys are good until they expire")
+		}
+		if list := must(keys.List(t.Context()))(t); len(list) != 2 || list[0].ID != bare.ID || list[0].Name != "" || list[0].Scopes != nil {
+			t.Errorf("listed %+v", list)
+		}
+	})
+}
+
+func TestKeyIsRevoked(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		keys := db.open(t, "a").Keys()
+		key := must(keys.Create(t.Context(), Key{ID: "0123456789ab", Hash: "x"}))(t)
+		for range 2 { // the first time stands
+			if err := keys.Revoke(t.Context(), key.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if key = must(keys.Find(t.Context(), key.ID))(t); key.Good(time.Now()) || time.Since(key.RevokedAt) > time.Minute {
+			t.Errorf("revoked: %+v", key)
+		}
+		wantProblem(t, keys.Rotate(t.Context(), key.ID, "y"), fax.NotFound)
+		wantProblem(t, keys.Revoke(t.Context(), "nobody"), fax.NotFound)
+		wantProblem(t, keys.Used(t.Context(), "nobody", now()), fax.NotFound)
+		_, err := keys.Find(t.Context(), "nobody")
+		wantProblem(t, err, fax.NotFound)
+	})
+}
+
+// The keys of a database that an existing Faxbot has written are ours.
+func TestExistingKeyTable(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		for _, query := range []string{
+			`DROP TABLE api_keys`,
+			`DELETE FROM faxbot_schema WHERE version_id >= 2`,
+			`CREATE TABLE api_keys (id VARCHAR(40) NOT NULL, key_id VARCHAR(32) NOT NULL, key_hash VARCHAR(200) NOT NULL,
+				name VARCHAR(100), owner VARCHAR(100), scopes VARCHAR(200), created_at TIMESTAMP NOT NULL, last_used_at TIMESTAMP,
+				expires_at TIMESTAMP, revoked_at TIMESTAMP, note TEXT, PRIMARY KEY (id))`,
+			`INSERT INTO api_keys (id, key_id, key_hash, name, scopes, created_at, expires_at)
+				VALUES ('1', 'abc', 'h', 'old', 'fax:send, fax:read', '2025-09-01 12:00:00.123456', '2099-01-01 00:00:00')`,
+		} {
+			if err := s.exec(t, query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		key := must(db.open(t, "b").Keys().Find(t.Context(), "abc"))(t)
+		want := Key{
+			ID: "abc", Name: "old", Hash: "h", Scopes: []string{"fax:send", "fax:read"},
+			CreatedAt: time.Date(2025, 9, 1, 12, 0, 0, 123456000, time.UTC), ExpiresAt: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
+		}
+		if diff := cmp.Diff(want, key); diff != "" {
+			t.Error(diff)
+		}
+		if err := s.Keys().Used(t.Context(), "abc", now()); err != nil {
+			t.Error(err)
+		}
+	})
+}
