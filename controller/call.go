@@ -113,9 +113,6 @@ func (k *call) Gone(err error) {
 	k.mu.Lock()
 	k.conn = nil
 	open := !k.ending
-	if k.stored {
-		k.c.setHangingUp(k.job.To, false)
-	}
 	k.mu.Unlock()
 	if err == nil || !open {
 		return
@@ -164,7 +161,7 @@ func (k *call) settle() {
 	}
 	if k.stored {
 		if k.verdict.ended {
-			k.c.setHangingUp(k.job.To, false)
+			k.c.leave(k)
 		}
 		k.forget()
 		return
@@ -285,20 +282,41 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 	k.mu.Lock()
 	k.stored = true
 	k.attempt = attempt
-	if k.conn != nil && !k.verdict.ended {
-		c.setHangingUp(k.job.To, true)
-	}
+	over := k.verdict.ended || k.verdict.refused != ""
 	k.forget()
 	if k.news != nil {
 		k.news.Stop()
 	}
 	line := k.verdict.line
 	k.mu.Unlock()
-	c.leave(k)
+	if over {
+		c.leave(k)
+	} else {
+		c.spawn(k.seeOff)
+	}
 	c.metrics.ended(attempt)
 	k.log.Info("call ended", "cause", r.Cause, "code", r.Code, "text", r.Text, "hangup_cause", r.HangupCause,
 		"pages", r.Pages, "fax_state", job.State, "confirmed", job.Confirmed, "of", job.Pages)
 	c.bus.Publish(events.Notice{At: time.Now(), Job: job, Attempt: attempt, Line: line})
+}
+
+// seeOff waits for the end of a call whose result is stored, because until then
+// its number is not free, and hangs it up should it stay (upstream issue 3044).
+func (k *call) seeOff() {
+	defer k.c.leave(k)
+	const late = 3 * time.Second // then the call's own connection, if it has one, has hung it up
+	for pause := late; ; pause = time.Second {
+		sleep(k.c.life, pause)
+		k.mu.Lock()
+		over := k.verdict.ended
+		k.mu.Unlock()
+		if over || k.c.life.Err() != nil {
+			return
+		}
+		if err := k.c.link.Kill(string(k.id)); err == nil {
+			return
+		}
+	}
 }
 
 // forget deletes the switch's record of a call whose result is stored, once the

@@ -87,8 +87,8 @@ type Controller struct {
 
 	mu       sync.Mutex
 	calls    map[fax.AttemptID]*call
-	closing  map[fax.Number]time.Time // numbers whose last call may still be up, until then
-	idle     chan struct{}            // closed while draining when no call is left; nil before
+	busy     map[fax.Number]fax.AttemptID // the calls by their numbers
+	idle     chan struct{}                // closed while draining when no call is left; nil before
 	draining bool
 	linkedAt time.Time // since when the link is up; zero while it has never been
 	records  bool      // the switch keeps records (mod_db)
@@ -132,7 +132,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 		config: c, store: c.Store, docs: c.Documents, listener: listener, log: c.Logger,
 		life: life, end: end,
 		due: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
-		calls: map[fax.AttemptID]*call{}, closing: map[fax.Number]time.Time{},
+		calls: map[fax.AttemptID]*call{}, busy: map[fax.Number]fax.AttemptID{},
 	}
 	ctl.link = freeswitch.NewLink(c.Link, ctl.heardOnLink, ctl.linked)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
@@ -285,40 +285,26 @@ func (c *Controller) enter(k *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[k.id] = k
+	c.busy[k.job.To] = k.id
 }
 
-// hangingUp says whether the last call to a number may still be up: its result
-// is stored as soon as it is certain, which is before the line is free.
-func (c *Controller) hangingUp(n fax.Number) bool {
+// isBusy says whether a call to the number may be up. The database knows of the
+// calls of all hosts, but not that a line is still up whose fax has its result.
+func (c *Controller) isBusy(n fax.Number) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until, is := c.closing[n]
-	if is && time.Now().After(until) {
-		delete(c.closing, n)
-		is = false
-	}
+	_, is := c.busy[n]
 	return is
 }
 
-// setHangingUp notes that a call to a number has its result and is not over,
-// or is over at last.
-func (c *Controller) setHangingUp(n fax.Number, is bool) {
-	const longest = 10 * time.Second
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if is {
-		c.closing[n] = time.Now().Add(longest)
-		return
-	}
-	delete(c.closing, n)
-	wake(c.due)
-}
-
-// leave forgets a call whose result is stored.
+// leave forgets a call whose result is stored and which is over.
 func (c *Controller) leave(k *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.calls, k.id)
+	if c.busy[k.job.To] == k.id {
+		delete(c.busy, k.job.To)
+	}
 	if c.idle != nil && len(c.calls) == 0 {
 		select {
 		case <-c.idle:

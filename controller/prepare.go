@@ -60,6 +60,10 @@ func (c *Controller) prepareAll(ctx context.Context) error {
 // prepare converts one document; false when it has to be tried again.
 func (c *Controller) prepare(ctx context.Context, job fax.Job) bool {
 	log := c.log.With("fax", job.ID)
+	// The list that named it may be older than the end of its last conversion.
+	if job, err := c.store.Find(ctx, job.ID); err == nil && job.State != fax.Received {
+		return true
+	}
 	began := time.Now()
 	made, err := c.docs.Prepare(ctx, job.ID, document.Options{})
 	if ctx.Err() != nil {

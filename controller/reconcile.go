@@ -100,6 +100,9 @@ func (k *call) search(ctx context.Context) {
 		k.mu.Lock()
 		done, silent := k.ending || k.conn != nil, time.Since(k.heardAt)
 		patience := k.patience()
+		// Upstream issue 3044: it can stay up for minutes after its verdict.
+		unwanted := k.cancelled || k.verdict.fax().Known
+		begun := k.verdict.begun
 		k.mu.Unlock()
 		if done {
 			return
@@ -111,16 +114,28 @@ func (k *call) search(ctx context.Context) {
 			sleep(ctx, askAgain/2+rand.N(askAgain))
 		case alive:
 			gone = 0
-			if silent > patience {
-				k.log.Warn("a call that nobody reports of is hung up", "silent", silent)
-				c.link.Kill(id)
+			switch {
+			case unwanted, silent > patience:
+				k.log.Warn("a call that should be over is hung up", "silent", silent)
+				if err := c.link.Kill(id); err != nil {
+					k.log.Warn("the call could not be hung up yet", "error", err)
+				}
+			case begun:
+				if err := k.readRecord(); err != nil {
+					k.log.Debug("the record could not be read yet", "error", err)
+				}
 			}
 			if k.snapshot().State != fax.AttemptLost {
 				k.advance(fax.AttemptLost)
 			}
 			sleep(ctx, askAlive/2+rand.N(askAlive))
 		default:
-			if k.askRecord() {
+			if err := k.readRecord(); err != nil {
+				gone = 0
+				sleep(ctx, askAgain)
+				continue
+			}
+			if k.over() {
 				return
 			}
 			gone++
@@ -146,27 +161,34 @@ func (k *call) patience() time.Duration {
 	}
 }
 
-// askRecord reads the switch's own record of a call that is over; true when
-// that, or what was heard before, settles it.
-func (k *call) askRecord() bool {
+// readRecord hears the switch's own record, if there is one.
+func (k *call) readRecord() error {
 	var answers []string
 	for _, command := range dialplan.ReadRecord(k.id) {
 		answer, err := k.c.link.API(command)
 		if err != nil {
-			return false
+			return err
 		}
 		answers = append(answers, answer)
 	}
-	record, kept := dialplan.ParseRecord(answers[0], answers[1])
+	if record, kept := dialplan.ParseRecord(answers[0], answers[1]); kept {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.verdict.hearRecord(record)
+		k.settle()
+	}
+	return nil
+}
+
+// over takes it that the switch does not know the channel any more; true when
+// what was heard so far settles the call.
+func (k *call) over() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if kept {
-		k.verdict.hearRecord(record)
-	}
 	if k.verdict.fax().Known {
-		k.verdict.ended = true // the switch does not know the channel any more
+		k.verdict.ended = true
+		k.settle()
 	}
-	k.settle()
 	return k.ending
 }
 

@@ -53,7 +53,7 @@ func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.
 		Now: now, Limit: n, LeaseUntil: now.Add(lease),
 		Channels: map[string]int{c.config.Gateway.Name: c.config.Gateway.Channels},
 		Plan: func(job fax.Job, previous []fax.Attempt, _ map[string]int) (fax.Attempt, bool) {
-			if c.hangingUp(job.To) {
+			if c.isBusy(job.To) {
 				return fax.Attempt{}, false
 			}
 			gateway := job.Options.Gateway
