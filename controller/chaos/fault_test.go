@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -210,6 +211,7 @@ func (r *round) lock(kill bool) func() {
 // confirmed, or about then.
 func (r *round) cancelAndKill() {
 	confirmed, s := r.coin(), r.faxes[0]
+	var once sync.Once
 	r.at(r.anyMoment(), func() {
 		r.after(0, func() {
 			for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -220,7 +222,7 @@ func (r *round) cancelAndKill() {
 					continue
 				}
 				if !confirmed {
-					r.after(2*time.Millisecond, r.daemon.kill)
+					once.Do(func() { r.after(2*time.Millisecond, r.daemon.kill) })
 				}
 				var answer job
 				status, err := r.ask("DELETE", forREST, "/fax/"+id, nil, nil, &answer)
@@ -230,7 +232,7 @@ func (r *round) cancelAndKill() {
 				s.mu.Lock()
 				s.cancelled = time.Now()
 				s.mu.Unlock()
-				r.daemon.kill()
+				once.Do(r.daemon.kill)
 				return
 			}
 		})

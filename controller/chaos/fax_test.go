@@ -35,6 +35,7 @@ type submission struct {
 	id        string
 	cancelled time.Time // when the daemon confirmed that it is cancelled
 	last      job
+	since     time.Time // it is so
 }
 
 // job is a fax as REST shows it.
@@ -170,21 +171,23 @@ func (r *round) look() (waiting, open int) {
 			continue
 		}
 		status, err := r.ask("GET", forREST, "/fax/"+id, nil, nil, &now)
+		if status == http.StatusNotFound && err == nil {
+			r.complain(lost, "%s was accepted as %s and is not known", s.key, id)
+		}
 		if err != nil || status != http.StatusOK {
-			if status == http.StatusNotFound {
-				r.complain(lost, "%s was accepted as %s and is not known any more", s.key, id)
-				now.State = fax.Cancelled
-			} else {
-				continue
-			}
+			continue
 		}
 		s.mu.Lock()
+		if now.State != s.last.State {
+			s.since = time.Now()
+		}
 		s.last = now
+		since := s.since
 		s.mu.Unlock()
 		switch {
 		case now.over():
 			open--
-		case now.State == fax.Retry, now.State == fax.Queued:
+		case now.State == fax.Retry, now.State == fax.Queued && time.Since(since) > 2*time.Second:
 			waiting++
 		}
 	}

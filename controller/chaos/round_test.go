@@ -146,7 +146,7 @@ func (r *round) setUpDaemon(program string, env []string) error {
 		pause: func() time.Duration { return time.Duration(slow.IntN(300)) * time.Millisecond },
 		env:   append(env, "API_KEY="+apiKey, "FREESWITCH_HOOK_SECRET="+hookSecret),
 		args: []string{"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
-			"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000",
+			"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s",
 			"--database-url=sqlite:///" + r.database(), "--data-dir=" + filepath.Join(r.state, "documents"),
 			"--host=chaos", "--log-format=json", "--log-level=debug"},
 	}
@@ -167,12 +167,11 @@ func (r *round) perform() {
 		go func() { defer r.work.Done(); r.submit(s) }()
 	}
 	settled := r.wait(patience)
-	select {
-	case <-r.struck:
-	default:
+	if !r.hasStruck() {
 		r.complain(unfit, "the fault did not happen")
 		r.strike(func() {})
 	}
+	r.hangUps()
 	r.work.Wait()
 	r.judge(settled)
 }
@@ -180,15 +179,14 @@ func (r *round) perform() {
 // strike lets the fault happen; only the first time counts.
 func (r *round) strike(do func()) {
 	r.mu.Lock()
-	select {
-	case <-r.struck:
-		r.mu.Unlock()
-		return
-	default:
+	first := !r.hasStruck()
+	if first {
+		close(r.struck)
 	}
-	close(r.struck)
 	r.mu.Unlock()
-	do()
+	if first {
+		do()
+	}
 }
 
 // after does something in another goroutine after a while.
@@ -210,25 +208,49 @@ func (r *round) restart(keep bool) {
 	r.sw.Restart(keep)
 }
 
-// wait returns true when every fax has come to an end and no call is left. It
-// makes the faxes that wait for their next call due, when nothing else runs.
+// wait returns true when every fax has come to an end. It makes the faxes that
+// wait for their next call due, when nothing else goes on.
 func (r *round) wait(limit time.Duration) bool {
+	calm := time.Now() // since when faxes only wait
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		waiting, open := r.look()
-		done := false
-		select {
-		case <-r.struck:
-			done = true
-		default:
-		}
-		switch {
-		case open == 0 && done && r.sw.Calls() == 0:
+		if open == 0 && r.hasStruck() {
 			return true
-		case open > 0 && waiting == open && r.sw.Calls() == 0:
+		}
+		if open == 0 || waiting < open {
+			calm = time.Now()
+		}
+		if open > 0 && waiting == open && (r.sw.Calls() == 0 || time.Since(calm) > hangUpTime) {
 			r.makeDue()
+			calm = time.Now()
 		}
 	}
 	return false
+}
+
+// hangUpTime is how long a call may stay up after its fax has ended.
+const hangUpTime = 8 * time.Second
+
+// hangUps waits until no call is left. The daemon hangs up those that stay up
+// by themselves, unless it dies first: then that is left to the switch.
+func (r *round) hangUps() {
+	for end := time.Now().Add(hangUpTime); r.sw.Calls() > 0 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	for _, h := range r.history() {
+		if r.over(h).IsZero() && h.judged && !r.daemon.wasBlind(h.done, h.done.Add(hangUpTime/2)) {
+			r.complain(wrong, "call %s is still up, %s after its fax ended", h.attempt, time.Since(h.done))
+		}
+	}
+}
+
+func (r *round) hasStruck() bool {
+	select {
+	case <-r.struck:
+		return true
+	default:
+		return false
+	}
 }
 
 // makeDue lets an hour pass for the faxes that wait to be dialled again, and
