@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func New(c Config) *API {
 	if c.RequestsPerMinute > 0 {
 		a.limits = newBuckets(float64(c.RequestsPerMinute)/60, c.RequestsPerMinute)
 	}
-	a.public = a.observe(a.mux(append(a.shared(false), a.faxRoutes()...)))
+	a.public = a.observe(a.mux(a.routes()))
 	a.inside = a.observe(a.mux(append(a.shared(true), route{
 		pattern: "GET /metrics", serve: plain(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})),
 	})))
@@ -114,6 +115,11 @@ func (a *API) shared(details bool) []route {
 		{pattern: "GET /health/ready", serve: a.readyz(details)},
 		{pattern: "POST /_internal/freeswitch/outbound_result", serve: a.hook},
 	}
+}
+
+// routes are those of the public listener.
+func (a *API) routes() []route {
+	return slices.Concat(a.shared(false), a.faxRoutes(), a.keyRoutes())
 }
 
 func (a *API) faxRoutes() []route {
@@ -180,6 +186,9 @@ func (a *API) handler(rt route) http.Handler {
 // admit decides from the headers alone.
 func (a *API) admit(r *http.Request, rt route) (principal, error) {
 	who, err := a.door.open(r)
+	if rt.scope == keysManage && (err == nil && !who.admin() || fax.ProblemOf(err) == fax.Unauthorized) {
+		return who, &fax.Error{Problem: fax.Unauthorized, Detail: "Admin authentication failed", Cause: err}
+	}
 	if err != nil {
 		return who, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"faxbot/controller"
 	"faxbot/controller/fax"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -41,7 +42,7 @@ func TestDescriptionIsComplete(t *testing.T) {
 	t.Parallel()
 	a := New(Config{})
 	var served, described []string
-	for _, rt := range append(a.shared(false), a.faxRoutes()...) {
+	for _, rt := range a.routes() {
 		served = append(served, rt.pattern)
 	}
 	for path, item := range describe(t).Paths.Map() {
@@ -76,6 +77,7 @@ func TestDescriptionKnowsTheVocabulary(t *testing.T) {
 	}
 	for what, c := range map[string]struct{ described, spoken []string }{
 		"states":         {words("State"), texts(fax.States)},
+		"scopes":         {words("Scope"), texts(scopes)},
 		"statuses":       {words("Status"), texts(fax.Statuses)},
 		"causes":         {words("Cause"), texts(fax.Causes)},
 		"attempt states": {words("Attempt", "state"), texts(fax.AttemptStates)},
@@ -91,7 +93,7 @@ func TestDescriptionKnowsTheVocabulary(t *testing.T) {
 func TestDescriptionKnowsEveryField(t *testing.T) {
 	t.Parallel()
 	schemas := describe(t).Components.Schemas
-	for name, v := range map[string]any{"Fax": viewOf(fax.Job{}), "Attempt": attemptOf(fax.Attempt{})} {
+	for name, v := range map[string]any{"Fax": viewOf(fax.Job{}), "Attempt": attemptOf(fax.Attempt{}), "Key": keyViewOf(controller.Key{})} {
 		var sent map[string]any
 		b, _ := json.Marshal(v)
 		if err := json.Unmarshal(b, &sent); err != nil {

@@ -14,23 +14,34 @@ import (
 // scope is a thing that a key may allow.
 type scope string
 
-// Every scope there is.
+// Every scope there is. Those of received faxes may be given to keys already.
 const (
-	everything scope = "*"
-	faxSend    scope = "fax:send"
-	faxRead    scope = "fax:read"
+	everything  scope = "*"
+	faxSend     scope = "fax:send"
+	faxRead     scope = "fax:read"
+	inboundList scope = "inbound:list"
+	inboundRead scope = "inbound:read"
+	keysManage  scope = "keys:manage"
 )
+
+var scopes = []scope{everything, faxSend, faxRead, inboundList, inboundRead, keysManage}
 
 // principal is whoever holds a key.
 type principal struct {
 	name   string // tells holders apart, for limits
-	owner  string // of the jobs submitted with the key; "" for the bootstrap key
+	owner  string // id of the key, which the faxes submitted with it bear; "" for the bootstrap key
 	scopes []scope
 }
 
 func (p principal) may(s scope) bool {
 	return slices.Contains(p.scopes, everything) || slices.Contains(p.scopes, s)
 }
+
+// admin may see the faxes of all keys and manage the keys.
+func (p principal) admin() bool { return p.may(keysManage) }
+
+// sees says whether a fax may be known to the holder: it is of the same key.
+func (p principal) sees(j fax.Job) bool { return p.admin() || j.Owner == p.owner }
 
 // door lets in who has a right key. Wrong ones are counted by address, and an
 // address with too many has to wait, whatever it sends next, except with a key
@@ -39,6 +50,7 @@ func (p principal) may(s scope) bool {
 type door struct {
 	everybody bool
 	key       *secret // the bootstrap key; nil when there is none
+	ring      *ring
 	hook      *secret // nil when there is none
 	strangers *buckets
 
@@ -56,6 +68,7 @@ func newDoor(c Config) *door {
 	return &door{
 		everybody: c.InsecureNoAuth,
 		key:       newSecret(c.Key),
+		ring:      newRing(c),
 		hook:      newSecret(c.HookSecret),
 		strangers: newBuckets(wrongPerSecond, wrongAtOnce),
 		friends:   map[[sha256.Size]byte]struct{}{},
@@ -67,10 +80,18 @@ func (d *door) open(r *http.Request) (principal, error) {
 	if d.everybody {
 		return principal{name: "at " + clientAddress(r), scopes: []scope{everything}}, nil
 	}
-	if err := d.knock(r, r.Header.Get("X-API-Key"), d.key, "Invalid or missing API key"); err != nil {
+	who := principal{name: "bootstrap", scopes: []scope{everything}}
+	err := d.knock(r, r.Header.Get("X-API-Key"), "Invalid or missing API key", func(given string) (ok bool, err error) {
+		if d.key.is(given) {
+			return true, nil
+		}
+		who, ok, err = d.ring.holder(r.Context(), given)
+		return ok, err
+	})
+	if err != nil {
 		return principal{}, err
 	}
-	return principal{name: "bootstrap", scopes: []scope{everything}}, nil
+	return who, nil
 }
 
 // openHook lets in who reports the results of calls.
@@ -78,10 +99,14 @@ func (d *door) openHook(r *http.Request) error {
 	if d.hook == nil {
 		return &fax.Error{Problem: fax.Unauthorized, Detail: "Internal secret not configured"}
 	}
-	return d.knock(r, r.Header.Get("X-Internal-Secret"), d.hook, "Invalid internal secret")
+	return d.knock(r, r.Header.Get("X-Internal-Secret"), "Invalid internal secret", func(given string) (bool, error) {
+		return d.hook.is(given), nil
+	})
 }
 
-func (d *door) knock(r *http.Request, given string, right *secret, refused string) error {
+// knock lets right judge what is given. That something could not be judged
+// counts for nobody.
+func (d *door) knock(r *http.Request, given, refused string, right func(given string) (bool, error)) error {
 	if given == "" { // nothing was guessed
 		return &fax.Error{Problem: fax.Unauthorized, Detail: refused}
 	}
@@ -90,7 +115,11 @@ func (d *door) knock(r *http.Request, given string, right *secret, refused strin
 	if wait := d.strangers.empty(from); wait > 0 && !d.knows(pair) {
 		return &later{wait, &fax.Error{Problem: fax.RateLimited, Detail: "Too many failed attempts; wait before the next"}}
 	}
-	if !right.is(given) {
+	ok, err := right(given)
+	if err != nil {
+		return err
+	}
+	if !ok {
 		d.strangers.take(from)
 		return &fax.Error{Problem: fax.Unauthorized, Detail: refused}
 	}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"faxbot/controller"
 	"faxbot/controller/fax"
-	"faxbot/controller/store"
 )
 
 // view is a fax as clients see it. The first block is what every client of
@@ -132,13 +132,35 @@ func stamp(t time.Time) *string {
 	return &s
 }
 
+var noSuchJob = &fax.Error{Problem: fax.NotFound, Detail: "Job not found"}
+
+// named is the fax that a request is about. One of another key does not exist
+// for whoever asks.
+func (a *API) named(r *http.Request, who principal) (fax.JobID, error) {
+	id, err := fax.ParseJobID(r.PathValue("id"))
+	if err != nil || who.admin() {
+		return id, err
+	}
+	_, _, err = a.known(r, who, id)
+	return id, err
+}
+
+// known reads a fax and its calls.
+func (a *API) known(r *http.Request, who principal, id fax.JobID) (fax.Job, []fax.Attempt, error) {
+	job, calls, err := a.config.Controller.Find(r.Context(), id)
+	if err == nil && !who.sees(job) {
+		err = noSuchJob
+	}
+	return job, calls, err
+}
+
 // find answers GET /fax/{id}.
-func (a *API) find(w http.ResponseWriter, r *http.Request, _ principal) error {
+func (a *API) find(w http.ResponseWriter, r *http.Request, who principal) error {
 	id, err := fax.ParseJobID(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	job, calls, err := a.config.Controller.Find(r.Context(), id)
+	job, calls, err := a.known(r, who, id)
 	if err != nil {
 		return err
 	}
@@ -148,8 +170,8 @@ func (a *API) find(w http.ResponseWriter, r *http.Request, _ principal) error {
 
 // cancel answers DELETE /fax/{id}: 200 with the fax as it ended, or 202 while a
 // call is being hung up.
-func (a *API) cancel(w http.ResponseWriter, r *http.Request, _ principal) error {
-	id, err := fax.ParseJobID(r.PathValue("id"))
+func (a *API) cancel(w http.ResponseWriter, r *http.Request, who principal) error {
+	id, err := a.named(r, who)
 	if err != nil {
 		return err
 	}
@@ -166,8 +188,8 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request, _ principal) error 
 }
 
 // release answers POST /fax/{id}/release.
-func (a *API) release(w http.ResponseWriter, r *http.Request, _ principal) error {
-	id, err := fax.ParseJobID(r.PathValue("id"))
+func (a *API) release(w http.ResponseWriter, r *http.Request, who principal) error {
+	id, err := a.named(r, who)
 	if err != nil {
 		return err
 	}
@@ -192,10 +214,13 @@ const (
 )
 
 // list answers GET /fax.
-func (a *API) list(w http.ResponseWriter, r *http.Request, _ principal) error {
+func (a *API) list(w http.ResponseWriter, r *http.Request, who principal) error {
 	f, err := filterOf(r)
 	if err != nil {
 		return err
+	}
+	if !who.admin() {
+		f.Owner = who.owner
 	}
 	limit := f.Limit
 	f.Limit++ // one more tells whether there are more
@@ -216,9 +241,9 @@ func (a *API) list(w http.ResponseWriter, r *http.Request, _ principal) error {
 }
 
 // filterOf reads the query of a list. Unknown names are ignored.
-func filterOf(r *http.Request) (store.Filter, error) {
-	f, q := store.Filter{Limit: defaultLimit}, r.URL.Query()
-	wrong := func(name, rule string) (store.Filter, error) {
+func filterOf(r *http.Request) (controller.Filter, error) {
+	f, q := controller.Filter{Limit: defaultLimit}, r.URL.Query()
+	wrong := func(name, rule string) (controller.Filter, error) {
 		return f, &fax.Error{Problem: badField, Detail: fmt.Sprintf("Invalid %s: %s", name, rule)}
 	}
 	if s := fax.Status(q.Get("status")); s != "" {
