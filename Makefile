@@ -1,10 +1,10 @@
-# Faxbot. The targets for people: build, demo, test, lint.
+# Faxbot. The targets for people: build, demo, test, lint, chaos, fuzz, bench.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LINTER  := v2.15.0
 lint    := bin/golangci-lint-$(LINTER)/golangci-lint
 
-.PHONY: build demo test lint lint-tool vet clean
+.PHONY: build demo test lint lint-tool vet chaos fuzz bench clean
 .DEFAULT_GOAL := build
 
 # One static binary. The go command knows best whether it is out of date.
@@ -34,6 +34,23 @@ $(lint):
 vet:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'run gofmt -w on these files' >&2; exit 1; }
 	go vet ./...
+
+# Break everything that can break while faxes are sent; see controller/chaos.
+# ROUNDS=1000 SEED=7 for more or the same again, ROUND=41 for one of them.
+ROUNDS ?= 312
+chaos:
+	@.ci/deps demo
+	FAXBOT_CHAOS_ROUNDS=$(ROUNDS) FAXBOT_CHAOS_SEED=$(SEED) FAXBOT_CHAOS_ROUND=$(ROUND) \
+		go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./controller/chaos
+
+# Every fuzz test for FUZZTIME, one after the other.
+FUZZTIME ?= 30s
+fuzz:
+	@set -e; git grep -oE 'func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed 's,/[^/]*:func , ,' | while read -r folder name; do \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$folder; done
+
+bench:
+	go test -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES)
 
 clean:
 	rm -rf bin
