@@ -67,6 +67,9 @@ type Parameters struct {
 	V17       bool `json:"v17"` // allow V.17 (14400 bit/s)
 	ECM       bool `json:"ecm"` // error correction, T.30 Annex A
 	StartPage int  `json:"start_page"`
+	// Standard says that the pages are drawn at standard resolution (T.4, 2.2)
+	// instead of fine.
+	Standard bool `json:"standard,omitempty"`
 }
 
 // Attempt is one call placed for a job.
@@ -80,7 +83,8 @@ type Attempt struct {
 	Switch     string // Core-UUID of the FreeSWITCH process that was told to dial; "" when unknown
 	Token      string // shared with the channel alone; proves that a connection is this call's
 	Parameters Parameters
-	Result     Result // Pages grows while the call runs; the rest is set when State is AttemptEnded
+	Reasons    []Reason // why Parameters and Gateway are not what any first call would have
+	Result     Result   // Pages grows while the call runs; the rest is set when State is AttemptEnded
 	LeaseUntil time.Time
 
 	CreatedAt  time.Time
