@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // ErrMalformed is returned for a block that is not an event at all.
@@ -66,24 +67,26 @@ func (f *fields) scan(block []byte) (body []byte) {
 	return nil
 }
 
-// interesting throws out most of an event's 250 lines by their first letters,
-// before the name is even looked at.
+// interesting throws out most of an event's 250 lines by a few of their
+// letters, before the name is even looked at.
 func interesting(line []byte) bool {
-	const variable = len("variable_")
+	const variable, sip = len("variable_"), len("variable_sip_")
 	switch line[0] {
 	case 'v':
-		if len(line) <= variable {
+		if len(line) <= sip {
 			return false
 		}
 		switch line[variable] {
-		case 'f', 'c', 'h', 's', 'l':
+		case 'f', 'c', 'h':
 			return true
+		case 's': // a hundred sip_…, of which two are asked for
+			return line[sip] == 't' || line[sip] == 'i'
 		}
 		return false
+	case 'C': // not Channel-… nor Caller-…
+		return len(line) > 2 && line[2] != 'a' && line[2] != 'l'
 	case 'E', 'U', 'J', 'H', 'A', 'f', 'S':
 		return true
-	case 'C':
-		return len(line) > 2 && line[2] != 'a' && line[2] != 'l' || bytes.HasPrefix(line, []byte("Control:"))
 	}
 	return false
 }
@@ -172,12 +175,12 @@ func (f *fields) event(body []byte) (Event, error) {
 			return &FaxEnded{UUID: uuid, Fax: f.fax()}, nil
 		}
 	case "CHANNEL_EXECUTE_COMPLETE":
-		return &ApplicationEnded{UUID: uuid, Application: Unescape(f.application), Response: said(f.response), Fax: f.fax()}, nil
+		return &ApplicationEnded{UUID: uuid, Application: words(f.application), Response: said(f.response), Fax: f.fax()}, nil
 	case "CHANNEL_HANGUP":
-		return &Hangup{UUID: uuid, Cause: Unescape(f.hangup)}, nil
+		return &Hangup{UUID: uuid, Cause: words(f.hangup)}, nil
 	case "CHANNEL_HANGUP_COMPLETE":
 		return &CallEnded{
-			UUID: uuid, JobID: Unescape(f.jobID), Cause: Unescape(f.hangup), Application: Unescape(f.application), Response: said(f.lastReply),
+			UUID: uuid, JobID: Unescape(f.jobID), Cause: words(f.hangup), Application: words(f.application), Response: said(f.lastReply),
 			SIPStatus: integer(f.sip), Fax: f.fax(),
 		}, nil
 	case "BACKGROUND_JOB":
@@ -211,23 +214,30 @@ func said(response []byte) string {
 	return words(response)
 }
 
-// words unescapes text that a far end may have written, and makes it fit to be
-// stored and shown: valid UTF-8, no control characters, at most maxWords bytes.
-func words(b []byte) string {
+// words unescapes text that somebody else may have written.
+func words(b []byte) string { return plain(Unescape(b)) }
+
+// plain makes text fit to be stored and shown: valid UTF-8, no control
+// characters, at most maxWords bytes.
+func plain(s string) string {
 	const maxWords = 200
-	s := Unescape(b)
 	if len(s) > maxWords {
 		s = s[:maxWords]
 	}
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] >= 0x7f {
-			return strings.Map(func(r rune) rune {
-				if unicode.IsControl(r) {
-					return -1
-				}
-				return r
-			}, strings.ToValidUTF8(s, "\uFFFD"))
+		if s[i] >= ' ' && s[i] < 0x7f {
+			continue
 		}
+		s = strings.Map(func(r rune) rune {
+			switch {
+			case r == utf8.RuneError:
+				return '?' // no longer than what it stands for
+			case unicode.IsControl(r):
+				return -1
+			}
+			return r
+		}, s)
+		break
 	}
 	return s
 }
@@ -242,9 +252,9 @@ func (f *fields) originateEnded(body []byte) *OriginateEnded {
 	body = bytes.TrimSpace(body)
 	switch {
 	case bytes.HasPrefix(body, []byte("+OK ")):
-		e.Answered, e.UUID = true, string(body[4:])
+		e.Answered, e.UUID = true, plain(string(body[4:]))
 	case bytes.HasPrefix(body, []byte("-ERR ")):
-		e.Cause = string(body[5:])
+		e.Cause = plain(string(body[5:]))
 	default:
 		// "-USAGE: …" and silence: originate itself was not understood.
 		e.Cause = "INVALID_URL"

@@ -80,8 +80,14 @@ type Call struct {
 	timers Timers
 	uuid   string
 
-	write   sync.Mutex
-	hanging sync.Once
+	// The read deadline is the call's watchdog. Once the call is hung up nothing
+	// moves it any more: it is over by then.
+	clock sync.Mutex
+	over  time.Time // zero until then
+
+	write    sync.Mutex // held while a command is sent
+	asked    int        // commands sent since "connect"
+	hangupNo int        // which of them was the hangup; 0 for none
 }
 
 // The ways a call's connection ends too early.
@@ -97,11 +103,14 @@ var (
 // serveCall drives one connection to its end and returns why it ended, nil for
 // a call that was heard out.
 func serveCall(ctx context.Context, conn net.Conn, limits Limits, timers Timers, count func(), host Host) error {
-	c := &Call{conn: conn, limits: limits, timers: timers, reader: newFrameReader(conn, limits, count)}
+	stranger := limits
+	stranger.BodyBytes = min(limits.BodyBytes, maxNotice)
+	c := &Call{conn: conn, limits: limits, timers: timers, reader: newFrameReader(conn, stranger, count)}
 	said, err := c.handshake()
 	if err != nil {
 		return err
 	}
+	c.reader.limits = limits
 	session := host.Admit(c, said)
 	if session == nil {
 		return &refusal{NoSuchCall, "no live call has this token"}
@@ -116,15 +125,22 @@ func serveCall(ctx context.Context, conn net.Conn, limits Limits, timers Timers,
 	return err
 }
 
+// maxNotice bounds the bodies of what may come before the answer to "connect",
+// which has none.
+const maxNotice = 1024
+
 // handshake asks the peer who it is; all of it must arrive within
 // Limits.Handshake.
 func (c *Call) handshake() (*events.Connected, error) {
 	deadline := time.Now().Add(c.limits.Handshake)
 	c.conn.SetReadDeadline(deadline)
-	if err := c.send("connect\n\n"); err != nil {
+	if err := c.send(0, "connect\n\n"); err != nil {
 		return nil, err
 	}
 	f, err := c.reader.next()
+	for err == nil && f.kind() == disconnectNotice {
+		f, err = c.reader.next() // the caller was quicker
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, &refusal{HandshakeSlow, fmt.Sprintf("no answer to connect within %s", c.limits.Handshake)}
 	}
@@ -151,51 +167,67 @@ const subscribe = "linger\n\n" +
 	"CUSTOM spandsp::txfaxnegociateresult spandsp::txfaxpageresult spandsp::txfaxresult\n\n" +
 	"filter Unique-ID "
 
-// run is the life of an admitted call.
+// run is the life of an admitted call. It returns nil when the end of the call
+// was heard.
 func (c *Call) run(ctx context.Context, session Session) error {
-	if err := c.send(subscribe + c.uuid + "\n\n"); err != nil {
+	w := watch{call: c, session: session}
+	err := c.drive(ctx, &w)
+	var cut *refusal
+	if errors.As(err, &cut) {
 		return err
 	}
-	w := watch{call: c, session: session}
+	if err != nil {
+		c.hangup()
+	}
+	// The end is worth hearing also of a call that we give up.
+	if late := w.toTheEnd(); err == nil {
+		err = late
+	}
+	if !w.ended {
+		return err
+	}
+	c.send(1, "exit\n\n") // the connection lingers until then
+	return nil
+}
+
+// drive subscribes to the call's events and has the fax sent.
+func (c *Call) drive(ctx context.Context, w *watch) error {
+	if err := c.send(3, subscribe+c.uuid+"\n\n"); err != nil {
+		return err
+	}
 	for _, command := range []string{"linger", "event", "filter"} {
 		answer, err := w.reply()
 		if err != nil {
 			return err
 		}
 		if !strings.HasPrefix(answer, "+OK") {
-			c.hangup()
 			return fmt.Errorf("the switch answered %s with %.80q: %w", command, answer, ErrNotAsync)
 		}
 	}
 	if w.ended {
-		return c.exit()
+		return nil
 	}
-	fax, err := session.Fax(ctx)
+	fax, err := w.session.Fax(ctx)
 	if err != nil {
-		c.hangup()
 		return fmt.Errorf("not sent: %w", err)
 	}
-	if err := c.begin(&w, fax); err != nil {
-		return err
-	}
-	if err := w.toTheEnd(); err != nil {
-		return err
-	}
-	return c.exit()
+	return c.begin(w, fax)
 }
 
 // begin sends the preparing commands and txfax in one piece, and reads the
 // answers.
 func (c *Call) begin(w *watch, fax Fax) error {
-	if strings.ContainsAny(fax.TIFF, "\r\n") {
-		return fmt.Errorf("document path %q has a line break", fax.TIFF)
-	}
 	var b strings.Builder
+	for _, command := range append(fax.Before[:len(fax.Before):len(fax.Before)], fax.TIFF) {
+		if strings.ContainsAny(command, "\r\n") {
+			return fmt.Errorf("%q has a line break and cannot be sent", command)
+		}
+	}
 	for _, command := range fax.Before {
 		b.WriteString("api " + command + "\n\n")
 	}
 	b.WriteString("sendmsg\ncall-command: execute\nexecute-app-name: txfax\nexecute-app-arg: " + fax.TIFF + "\n\n")
-	if err := c.send(b.String()); err != nil {
+	if err := c.send(len(fax.Before)+1, b.String()); err != nil {
 		return err
 	}
 	for _, command := range fax.Before {
@@ -209,39 +241,71 @@ func (c *Call) begin(w *watch, fax Fax) error {
 	}
 	answer, err := w.reply()
 	if err == nil && !strings.HasPrefix(answer, "+OK") {
-		c.hangup()
 		err = fmt.Errorf("txfax was refused: %.80q", answer)
 	}
 	return err
-}
-
-// exit gives the lingering connection up.
-func (c *Call) exit() error {
-	c.send("exit\n\n")
-	return nil
 }
 
 // Hangup ends the call, also while a fax runs; it takes effect within
 // milliseconds, and the verdict of what was sent still follows.
 func (c *Call) Hangup() { c.hangup() }
 
-func (c *Call) hangup() {
-	c.hanging.Do(func() {
-		c.send("sendmsg\ncall-command: hangup\nhangup-cause: " + hangupByUs + "\n\n")
-		// The reader may be waiting for something that will not come any more.
-		c.conn.SetReadDeadline(time.Now().Add(c.timers.Hangup))
-	})
+// hangup does so once, and gives the call Timers.Hangup to end. It reports
+// whether it was the first to.
+func (c *Call) hangup() bool {
+	c.clock.Lock()
+	first := c.over.IsZero()
+	if first {
+		c.over = time.Now().Add(c.timers.Hangup)
+		c.conn.SetReadDeadline(c.over)
+	}
+	c.clock.Unlock()
+	if first {
+		c.send(1, hangup)
+	}
+	return first
 }
 
-// send writes a command whole, or breaks the connection.
-func (c *Call) send(command string) error {
+const hangup = "sendmsg\ncall-command: hangup\nhangup-cause: " + hangupByUs + "\n\n"
+
+// arm sets the watchdog, unless the call is being hung up.
+func (c *Call) arm(d time.Duration) {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	if c.over.IsZero() {
+		c.conn.SetReadDeadline(time.Now().Add(d))
+	}
+}
+
+// overdue says that the call was hung up and should have ended by now.
+func (c *Call) overdue() bool {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	return !c.over.IsZero() && !time.Now().Before(c.over)
+}
+
+// send writes so many commands whole. A peer that does not take them is cut
+// off. That a connection is closed is no error here: what the peer said before
+// may still be unread, so the reader finds its end.
+func (c *Call) send(commands int, text string) error {
 	c.write.Lock()
 	defer c.write.Unlock()
+	c.asked += commands
+	if text == hangup {
+		c.hangupNo = c.asked
+	}
 	c.conn.SetWriteDeadline(time.Now().Add(c.limits.Write))
-	_, err := io.WriteString(c.conn, command)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := io.WriteString(c.conn, text); errors.Is(err, os.ErrDeadlineExceeded) {
 		c.conn.Close()
 		return &refusal{WriteSlow, fmt.Sprintf("a command was not taken within %s", c.limits.Write)}
 	}
-	return err
+	return nil
+}
+
+// isHangup says that the command of that number was our hangup, which may stand
+// between any two others.
+func (c *Call) isHangup(no int) bool {
+	c.write.Lock()
+	defer c.write.Unlock()
+	return no == c.hangupNo
 }

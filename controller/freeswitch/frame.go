@@ -18,14 +18,15 @@ type frame struct {
 }
 
 // header returns the value of the first header of that name, not unescaped;
-// nil when there is none. Heads of frames are short, except the reply to
+// nil when there is none, and not nil when it is empty. Heads of frames are short, except the reply to
 // "connect", which events.Parse reads.
 func (f frame) header(name string) []byte {
 	for rest := f.head; len(rest) > 0; {
 		var line []byte
 		line, rest = cutLine(rest)
 		if len(line) > len(name) && line[len(name)] == ':' && bytes.EqualFold(line[:len(name)], []byte(name)) {
-			return bytes.TrimSpace(line[len(name)+1:])
+			value := bytes.TrimLeft(line[len(name)+1:], " \t")
+			return line[len(line)-len(value):]
 		}
 	}
 	return nil
@@ -75,12 +76,15 @@ func cutLine(b []byte) (line, rest []byte) {
 type frameReader struct {
 	src    io.Reader
 	raw    syscall.RawConn // nil when src has no file descriptor
+	ready  func(fd uintptr) bool
 	limits Limits
 	count  func() // called for each frame
 
 	buf  []byte // from buffers, or larger; nil while nothing is pending
 	r, w int    // buf[r:w] is unread
 	seen int    // buf[r:r+seen] holds no end of head
+	got  int    // what readOnce read
+	err  error  // and why it failed
 
 	tokens float64 // of the bucket behind Limits.Frames
 	filled time.Time
@@ -95,6 +99,7 @@ func newFrameReader(src io.Reader, limits Limits, count func()) *frameReader {
 	fr := &frameReader{src: src, limits: limits, count: count, tokens: float64(limits.Frames), filled: time.Now()}
 	if sc, ok := src.(syscall.Conn); ok {
 		fr.raw, _ = sc.SyscallConn()
+		fr.ready = fr.readOnce
 	}
 	return fr
 }
@@ -206,8 +211,9 @@ func contentLength(v []byte, limit int) (int, error) {
 
 // need fills the buffer until n unread bytes are in it.
 func (fr *frameReader) need(n int) error {
-	for fr.w-fr.r < n {
-		if err := fr.fill(n); err != nil {
+	for have := fr.w - fr.r; have < n; have = fr.w - fr.r {
+		// A length that is only announced costs no memory yet.
+		if err := fr.fill(min(n, max(2*have, bufferSize))); err != nil {
 			return err
 		}
 	}
@@ -245,46 +251,44 @@ func (fr *frameReader) fill(n int) error {
 
 // readReady waits until the connection is readable and only then takes a
 // buffer, so that thousands of quiet calls cost no memory.
-func (fr *frameReader) readReady() (n int, err error) {
-	waitErr := fr.raw.Read(func(fd uintptr) bool {
-		borrowed := fr.buf == nil
-		if borrowed {
-			fr.buf = buffers.Get().(*[bufferSize]byte)[:]
-		}
-		for {
-			n, err = syscall.Read(int(fd), fr.buf[fr.w:])
-			if err != syscall.EINTR {
-				break
-			}
-		}
-		if err == syscall.EAGAIN {
-			if borrowed {
-				fr.release()
-			}
-			return false
-		}
-		return true
-	})
-	switch {
-	case waitErr != nil:
-		return 0, waitErr
-	case err != nil:
+func (fr *frameReader) readReady() (int, error) {
+	if err := fr.raw.Read(fr.ready); err != nil {
 		return 0, err
-	case n <= 0:
+	}
+	if fr.err == nil && fr.got <= 0 {
 		return 0, io.EOF
 	}
-	return n, nil
+	return max(fr.got, 0), fr.err
+}
+
+// readOnce reads what there is; false when there is nothing yet. It is made a
+// value once, since a closure for each read would cost more than the read.
+func (fr *frameReader) readOnce(fd uintptr) bool {
+	borrowed := fr.buf == nil
+	if borrowed {
+		fr.buf = buffers.Get().(*[bufferSize]byte)[:]
+	}
+	for {
+		fr.got, fr.err = syscall.Read(int(fd), fr.buf[fr.w:])
+		if fr.err != syscall.EINTR {
+			break
+		}
+	}
+	if fr.err == syscall.EAGAIN {
+		if borrowed {
+			fr.release()
+		}
+		return false
+	}
+	return true
 }
 
 // reserve makes room for n unread bytes, moving or growing the buffer only
-// when it must. An oversized buffer is exact and is dropped after its frame.
+// when it must. A buffer of another size than the pool's is dropped once it is
+// empty.
 func (fr *frameReader) reserve(n int) {
 	if fr.buf == nil {
-		if n <= bufferSize {
-			return
-		}
-		fr.buf = make([]byte, n)
-		return
+		return // the pool's size will do
 	}
 	if len(fr.buf)-fr.r >= n && fr.w < len(fr.buf) {
 		return

@@ -2,12 +2,14 @@ package freeswitch
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,26 +23,39 @@ import (
 //	commander ── go-eventsocket ── 127.0.0.1 ── guard ── frameReader ── switch
 //
 // The guard reads the switch's messages under Limits, drops every one that is
-// not the answer to a command, and passes each answer on as an api/response
-// whose body begins with a plus sign: never short, never "-E", never a type
-// that the library does not know. So nothing the switch says can end the
-// process, an error reply is a value, and an empty reply is one too.
+// not an answer, and passes each answer on as an api/response that begins with
+// mark: never short, never "-E", never a type that the library does not know.
+// So nothing the switch says can end the process, an error reply is a value,
+// and an empty reply is one too.
 type commander struct {
 	conn  *eventsocket.Connection
 	guard *guard
 	send  sync.Mutex
 }
 
-// dialCommander connects and authenticates, within timeout.
-func dialCommander(addr, password string, limits Limits, timeout time.Duration) (*commander, error) {
-	g, err := newGuard(addr, password, limits, timeout)
+// mark is longer than what the library reads of a body without looking at its
+// length.
+const mark = "+ "
+
+// dialCommander connects and authenticates, within timeout. When the connection
+// ends, for whatever reason, ended is called with it.
+func dialCommander(ctx context.Context, ended func(error), addr, password string, limits Limits, timeout time.Duration) (*commander, error) {
+	up, replies, err := dialSwitch(ctx, addr, password, limits, timeout)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := eventsocket.Dial(g.listener.Addr().String(), g.ticket)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		g.close()
-		return nil, fmt.Errorf("commands to %s: %w", addr, err)
+		return nil, errors.Join(fmt.Errorf("relay for commands: %w", err), up.Close())
+	}
+	g := &guard{listener: listener, ticket: rand.Text(), up: up, replies: replies, ended: ended, done: make(chan struct{})}
+	context.AfterFunc(ctx, func() { g.end(ctx.Err()) })
+	go g.run(timeout)
+	conn, err := eventsocket.Dial(listener.Addr().String(), g.ticket)
+	if err != nil {
+		g.end(fmt.Errorf("commands to %s: %w", addr, err))
+		<-g.done
+		return nil, err
 	}
 	return &commander{conn: conn, guard: g}, nil
 }
@@ -54,7 +69,14 @@ var errLinkClosed = errors.New("the command link is closed")
 func (c *commander) do(command string, timeout time.Duration) (string, error) {
 	c.send.Lock()
 	defer c.send.Unlock()
-	late := time.AfterFunc(timeout, c.close)
+	select {
+	case <-c.guard.done: // the library would wait for a minute
+		return "", errLinkClosed
+	default:
+	}
+	late := time.AfterFunc(timeout, func() {
+		c.guard.end(fmt.Errorf("no answer to a command within %s", timeout))
+	})
 	defer late.Stop()
 	c.guard.awaited.Store(true)
 	ev, err := c.conn.Send(command)
@@ -62,12 +84,13 @@ func (c *commander) do(command string, timeout time.Duration) (string, error) {
 		c.close()
 		return "", fmt.Errorf("%w: %w", errLinkClosed, err)
 	}
-	return ev.Body[1:], nil // the guard's plus sign
+	return strings.TrimPrefix(ev.Body, mark), nil
 }
 
 // close ends both connections; a waiting do returns.
 func (c *commander) close() {
-	c.guard.close()
+	c.guard.end(errLinkClosed)
+	<-c.guard.done
 	c.conn.Close()
 }
 
@@ -78,6 +101,7 @@ type guard struct {
 	ticket   string
 	up       net.Conn
 	replies  *frameReader
+	ended    func(error)
 	done     chan struct{} // closed when the relay has ended
 	awaited  atomic.Bool   // a command waits for its answer
 	once     sync.Once
@@ -86,29 +110,15 @@ type guard struct {
 	down net.Conn
 }
 
-func newGuard(addr, password string, limits Limits, timeout time.Duration) (*guard, error) {
-	up, fr, err := dialSwitch(addr, password, limits, timeout)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		up.Close()
-		return nil, fmt.Errorf("relay for commands: %w", err)
-	}
-	g := &guard{listener: listener, ticket: rand.Text(), up: up, replies: fr, done: make(chan struct{})}
-	go g.run(timeout)
-	return g, nil
-}
-
 // dialSwitch opens an authenticated connection to the switch's own event
 // socket (mod_event_socket.c, listener_run).
-func dialSwitch(addr, password string, limits Limits, timeout time.Duration) (net.Conn, *frameReader, error) {
-	dialer := net.Dialer{Timeout: timeout, KeepAlive: limits.KeepAlive}
-	conn, err := dialer.Dial("tcp", addr)
+func dialSwitch(ctx context.Context, addr, password string, limits Limits, timeout time.Duration) (net.Conn, *frameReader, error) {
+	dialer := net.Dialer{Timeout: timeout, KeepAliveConfig: limits.keepAlive()}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	conn.SetDeadline(time.Now().Add(timeout))
 	fr := newFrameReader(conn, limits, nil)
 	if err := authenticate(conn, fr, password); err != nil {
@@ -152,19 +162,18 @@ func authenticate(conn net.Conn, fr *frameReader, password string) error {
 // run relays until either side ends.
 func (g *guard) run(timeout time.Duration) {
 	defer close(g.done)
-	defer g.shut()
 	down, err := g.admit(timeout)
 	if err != nil {
+		g.end(fmt.Errorf("relay for commands: %w", err))
 		return
 	}
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		defer g.shut()
-		io.Copy(g.up, down)
+		_, err := io.Copy(g.up, down)
+		g.end(errors.Join(errors.New("the relay has ended"), err))
 	}()
-	g.relayReplies(down)
-	g.shut()
+	g.end(g.relayReplies(down))
 	<-sent
 }
 
@@ -176,7 +185,7 @@ func (g *guard) admit(timeout time.Duration) (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		conn.SetDeadline(time.Now().Add(timeout))
+		conn.SetDeadline(time.Now().Add(time.Second)) // the library is on this machine, and knows what to say
 		g.mu.Lock()
 		g.down = conn
 		g.mu.Unlock()
@@ -202,11 +211,13 @@ func (g *guard) welcome(conn net.Conn) bool {
 	return err == nil
 }
 
-func (g *guard) relayReplies(down net.Conn) {
+// relayReplies passes answers on. One that nobody asked for means that answers
+// and commands are out of step, which only a new connection mends.
+func (g *guard) relayReplies(down net.Conn) error {
 	for {
 		f, err := g.replies.next()
 		if err != nil {
-			return
+			return err
 		}
 		var said []byte
 		switch f.kind() {
@@ -218,16 +229,16 @@ func (g *guard) relayReplies(down net.Conn) {
 			continue
 		}
 		if !g.awaited.CompareAndSwap(true, false) {
-			continue // nobody asked
+			return &refusal{Malformed, fmt.Sprintf("an answer that nobody asked for: %.40q", said)}
 		}
-		if _, err := fmt.Fprintf(down, "Content-Type: %s\nContent-Length: %d\n\n+%s", apiResponse, len(said)+1, said); err != nil {
-			return
+		if _, err := fmt.Fprintf(down, "Content-Type: %s\nContent-Length: %d\n\n%s%s", apiResponse, len(mark)+len(said), mark, said); err != nil {
+			return err
 		}
 	}
 }
 
-// shut closes all connections, once.
-func (g *guard) shut() {
+// end closes all connections, and says why, once.
+func (g *guard) end(why error) {
 	g.once.Do(func() {
 		g.listener.Close()
 		g.up.Close()
@@ -236,11 +247,6 @@ func (g *guard) shut() {
 		if g.down != nil {
 			g.down.Close()
 		}
+		g.ended(fmt.Errorf("commands: %w", why))
 	})
-}
-
-// close ends the relay and waits for it.
-func (g *guard) close() {
-	g.shut()
-	<-g.done
 }

@@ -1,6 +1,8 @@
 package freeswitch
 
 import (
+	"errors"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,7 +18,7 @@ type Limits struct {
 	Write       time.Duration // until a command is taken by the peer; default 10 s
 	Connections int           // of all calls; default 12,000
 	PerAddress  int           // of all calls from one address; default as Connections
-	KeepAlive   time.Duration // TCP keep-alive interval, to notice dead peers; default 30 s
+	KeepAlive   time.Duration // silence after which TCP asks a peer, three times, whether it lives; default 30 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -40,6 +42,11 @@ func (l Limits) withDefaults() Limits {
 	defTime(&l.Write, 10*time.Second)
 	defTime(&l.KeepAlive, 30*time.Second)
 	return l
+}
+
+// keepAlive notices peers that are gone without a word.
+func (l Limits) keepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: l.KeepAlive, Interval: max(l.KeepAlive/3, time.Second), Count: 3}
 }
 
 // Reason is why a connection was refused or cut: a closed vocabulary for the
@@ -81,7 +88,7 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "faxbot_socket_refused_total", Help: "Connections to the call listener that were refused or cut, by reason.",
+			Name: "faxbot_socket_refused_total", Help: "Connections of calls and links that were refused or cut, by reason.",
 		}, []string{"reason"}),
 		live: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "faxbot_socket_connections", Help: "Open connections of calls.",
@@ -107,3 +114,12 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string { return string(r.reason) + ": " + r.detail }
+
+// cut counts err if it is the peer's fault, and returns it as such.
+func (m *Metrics) cut(err error) *refusal {
+	var r *refusal
+	if errors.As(err, &r) {
+		m.refused.WithLabelValues(string(r.reason)).Inc()
+	}
+	return r
+}

@@ -1,9 +1,11 @@
 package freeswitch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -20,7 +22,7 @@ type LinkConfig struct {
 	Address  string // HOST:PORT of its event socket
 	Password string
 	Limits   Limits
-	// Timeout bounds connecting and each command; default 10 s. After a
+	// Timeout bounds connecting and each command; default 10 s, at most 50. After a
 	// command has timed out both connections are made anew.
 	Timeout time.Duration
 	// Heartbeat is how long the switch may be silent before the link counts as
@@ -35,6 +37,7 @@ type Link struct {
 	config LinkConfig
 	heard  func(events.Event)
 	linked func(core string)
+	pause  func(lived time.Duration) time.Duration // before the next try
 
 	mu       sync.Mutex
 	commands *commander // nil while the link is down
@@ -55,120 +58,141 @@ func NewLink(c LinkConfig, heard func(events.Event), linked func(core string)) *
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
 	}
+	c.Timeout = min(c.Timeout, 50*time.Second) // go-eventsocket's own is a minute
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = 65 * time.Second
 	}
 	c.Logger = c.Logger.With("switch", c.Name)
 	c.Metrics.linkUp.WithLabelValues(c.Name).Set(0)
-	return &Link{config: c, heard: heard, linked: linked, lastErr: errors.New("not yet connected")}
+	return &Link{config: c, heard: heard, linked: linked, pause: new(backoff).next, lastErr: errors.New("not yet connected")}
 }
 
 // Run keeps the link up until ctx ends, connecting again with growing, jittered
 // pauses. It returns nil: a switch that cannot be reached is no reason to die.
 func (l *Link) Run(ctx context.Context) error {
-	const first, longest = 250 * time.Millisecond, 15 * time.Second
-	pause := first
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.session(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if time.Since(began) > longest {
-			pause = first
-		}
 		l.config.Logger.Warn("command link is down; trying again", "address", l.config.Address, "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(l.pause(time.Since(began))):
 		}
-		pause = min(2*pause, longest)
 	}
 	return nil
 }
 
-// session lives as long as both connections do.
+// backoff is how long to wait before the next try.
+type backoff time.Duration
+
+// The first and the longest pause, give or take a half.
+const firstPause, longestPause = 250 * time.Millisecond, 15 * time.Second
+
+// next returns the pause after a session that lived so long.
+func (b *backoff) next(lived time.Duration) time.Duration {
+	pause := max(time.Duration(*b), firstPause)
+	if lived > longestPause {
+		pause = firstPause
+	}
+	*b = backoff(min(2*pause, longestPause))
+	return pause/2 + rand.N(pause)
+}
+
+// session lives as long as both connections do, and says why they ended.
 func (l *Link) session(ctx context.Context) error {
-	err := l.connectAndListen(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	err := l.connectAndListen(ctx, end)
+	if why := context.Cause(ctx); why != nil {
+		err = why // the rest follows from it
+	}
+	l.config.Metrics.cut(err)
+	l.config.Metrics.linkUp.WithLabelValues(l.config.Name).Set(0)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.commands, l.lastErr = nil, err
-	l.config.Metrics.linkUp.WithLabelValues(l.config.Name).Set(0)
 	return err
 }
 
-func (l *Link) connectAndListen(ctx context.Context) error {
+func (l *Link) connectAndListen(ctx context.Context, end func(error)) (err error) {
 	c := l.config
-	conn, fr, err := dialSwitch(c.Address, c.Password, c.Limits, c.Timeout)
+	conn, fr, err := dialSwitch(ctx, c.Address, c.Password, c.Limits, c.Timeout)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if fr.count = nil; c.Metrics != nil {
-		fr.count = c.Metrics.frames.Inc
-	}
-	const subscribe = "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE HEARTBEAT " +
-		"CUSTOM spandsp::txfaxpageresult spandsp::txfaxresult\n\n"
+	fr.count = c.Metrics.frames.Inc
 	conn.SetDeadline(time.Now().Add(c.Timeout))
-	if _, err := conn.Write([]byte(subscribe)); err != nil {
+	if err := l.subscribe(conn, fr); err != nil {
 		return err
-	}
-	if f, err := fr.next(); err != nil || !strings.HasPrefix(string(f.header("Reply-Text")), "+OK") {
-		return fmt.Errorf("the switch did not accept the subscription to events: %q, %w", f.header("Reply-Text"), err)
 	}
 	// Events are subscribed to before the first command, so that no answer to
 	// one can be missed.
-	commands, err := dialCommander(c.Address, c.Password, c.Limits, c.Timeout)
+	commands, err := dialCommander(ctx, end, c.Address, c.Password, c.Limits, c.Timeout)
 	if err != nil {
 		return err
 	}
 	defer commands.close()
-	// A broken command connection breaks the link.
-	broken := make(chan struct{})
-	defer close(broken)
-	go func() {
-		select {
-		case <-commands.guard.done:
-			conn.Close()
-		case <-broken:
-		}
-	}()
+	defer func() { end(err) }() // before close, which would be the reason otherwise
 	core, err := commands.do("api global_getvar core_uuid", c.Timeout)
 	if err != nil {
 		return err
 	}
 	core = strings.TrimSpace(core)
-	conn.SetDeadline(time.Time{})
 	l.mu.Lock()
 	l.commands, l.core, l.lastErr = commands, core, nil
 	l.mu.Unlock()
 	c.Metrics.linkUp.WithLabelValues(c.Name).Set(1)
 	c.Logger.Info("command link is up", "address", c.Address, "core", core)
 	l.linked(core)
-	return l.listen(ctx, conn, fr)
-}
-
-func (l *Link) listen(ctx context.Context, conn net.Conn, fr *frameReader) error {
 	for {
-		conn.SetReadDeadline(time.Now().Add(l.config.Heartbeat))
+		conn.SetReadDeadline(time.Now().Add(c.Heartbeat))
 		f, err := fr.next()
 		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
 			return fmt.Errorf("events: %w", err)
 		}
-		if f.kind() != eventPlain {
-			continue
-		}
-		ev, err := events.Parse(f.body)
-		if err != nil {
-			l.config.Logger.Warn("unreadable event passed over", "error", err)
-			continue
-		}
-		l.heard(ev)
+		l.tell(f)
 	}
+}
+
+func (l *Link) subscribe(conn net.Conn, fr *frameReader) error {
+	const command = "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE HEARTBEAT " +
+		"CUSTOM spandsp::txfaxpageresult spandsp::txfaxresult\n\n"
+	if _, err := io.WriteString(conn, command); err != nil {
+		return err
+	}
+	for {
+		f, err := fr.next()
+		if err != nil {
+			return fmt.Errorf("subscribing to events: %w", err)
+		}
+		if f.kind() != commandReply {
+			l.tell(f) // the first events may overtake the answer
+			continue
+		}
+		if answer := f.header("Reply-Text"); !bytes.HasPrefix(answer, []byte("+OK")) {
+			return fmt.Errorf("the switch did not accept the subscription to events: %.80q", answer)
+		}
+		return nil
+	}
+}
+
+// tell passes an event on. Messages of unknown type and broken events are
+// passed over.
+func (l *Link) tell(f frame) {
+	if f.kind() != eventPlain {
+		return
+	}
+	ev, err := events.Parse(f.body)
+	if err != nil {
+		l.config.Logger.Warn("unreadable event passed over", "error", err)
+		return
+	}
+	l.heard(ev)
 }
 
 // Up returns nil while the link is up, and the reason while it is not.
@@ -189,15 +213,20 @@ func (l *Link) Core() string {
 	return l.core
 }
 
-// do sends a command; see commander.do.
-func (l *Link) do(command string) (string, error) {
+// do sends a command with any further header lines; see commander.do.
+func (l *Link) do(lines ...string) (string, error) {
+	for _, line := range lines {
+		if strings.ContainsAny(line, "\r\n") {
+			return "", fmt.Errorf("%.100q has a line break and cannot be sent", line)
+		}
+	}
 	l.mu.Lock()
 	commands := l.commands
 	l.mu.Unlock()
 	if commands == nil {
 		return "", l.Up()
 	}
-	return commands.do(command, l.config.Timeout)
+	return commands.do(strings.Join(lines, "\n"), l.config.Timeout)
 }
 
 // Originate has the switch place a call in the background. The background job
@@ -205,11 +234,11 @@ func (l *Link) do(command string) (string, error) {
 // known even if this answer is never read. After an error it is not known
 // whether the switch dials.
 func (l *Link) Originate(attempt, originate string) error {
-	answer, err := l.do("bgapi " + originate + "\nJob-UUID: " + attempt)
+	answer, err := l.do("bgapi "+originate, "Job-UUID: "+attempt)
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(answer, "+OK") {
+	if !strings.HasPrefix(answer, "+OK") || !strings.Contains(answer, attempt) {
 		return fmt.Errorf("bgapi was refused: %.100q", answer)
 	}
 	return nil

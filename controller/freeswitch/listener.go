@@ -95,7 +95,7 @@ func (l *Listener) Serve(ctx context.Context, host Host) error {
 	}
 }
 
-func (l *Listener) refuse(r Reason) { l.config.Metrics.refused.WithLabelValues(string(r)).Inc() }
+func (l *Listener) refuse(r Reason) { l.config.Metrics.cut(&refusal{reason: r}) }
 
 // admit counts the connection in, or says why not.
 func (l *Listener) admit(ctx context.Context, conn *net.TCPConn) (netip.Addr, Reason) {
@@ -137,11 +137,9 @@ func (l *Listener) leave(conn *net.TCPConn, peer netip.Addr) {
 
 func (l *Listener) serve(ctx context.Context, conn *net.TCPConn, peer netip.Addr, host Host) {
 	defer l.leave(conn, peer)
-	conn.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: l.config.Limits.KeepAlive, Interval: l.config.Limits.KeepAlive / 3, Count: 3})
+	conn.SetKeepAliveConfig(l.config.Limits.keepAlive())
 	err := serveCall(ctx, conn, l.config.Limits, l.config.Timers, l.config.Metrics.frames.Inc, host)
-	var r *refusal
-	if errors.As(err, &r) {
-		l.refuse(r.reason)
+	if r := l.config.Metrics.cut(err); r != nil {
 		l.config.Logger.Warn("connection cut", "peer", peer, "reason", r.reason, "error", r.detail)
 	}
 }

@@ -2,8 +2,8 @@ package freeswitch
 
 import (
 	"errors"
+	"fmt"
 	"os"
-	"time"
 
 	"faxbot/events"
 )
@@ -14,56 +14,68 @@ type watch struct {
 	call    *Call
 	session Session
 
-	faxing bool // machines have met
-	judged bool // the fax engine has spoken
-	hung   bool // a watchdog has hung the call up
-	ended  bool // CHANNEL_HANGUP_COMPLETE was heard
+	answers int  // to commands, so far
+	faxing  bool // machines have met
+	judged  bool // the fax engine has spoken, or never will
+	ended   bool // CHANNEL_HANGUP_COMPLETE was heard
 }
 
 // reply returns the text of the next answer to a command, passing events on
-// that come before it. Answers come in the order of the commands.
+// that come before it. Answers come in the order of the commands; "-ERR …" is
+// one, and so is silence.
 func (w *watch) reply() (string, error) {
-	w.call.conn.SetReadDeadline(time.Now().Add(w.call.limits.Handshake))
+	w.call.arm(w.call.limits.Handshake)
 	for {
 		f, err := w.call.reader.next()
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("waiting for answer %d: %w", w.answers+1, err)
 		}
+		var answer string
 		switch f.kind() {
 		case commandReply:
-			return string(f.header("Reply-Text")), nil
+			answer = string(f.header("Reply-Text"))
 		case apiResponse:
-			return string(f.body), nil
+			answer = string(f.body)
 		default:
 			w.tell(f)
+			continue
+		}
+		if w.answers++; !w.call.isHangup(w.answers) {
+			return answer, nil
 		}
 	}
 }
 
-// toTheEnd listens until the call has ended. When a watchdog expires it hangs
+// toTheEnd listens until the call has ended. When the watchdog expires it hangs
 // the call up, once, and listens on for the verdict.
 func (w *watch) toTheEnd() error {
-	w.arm(w.call.timers.Negotiation)
+	w.arm()
 	for !w.ended {
 		f, err := w.call.reader.next()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			if w.hung {
-				return ErrStalled
-			}
-			w.hung = true
-			w.call.hangup()
-			w.arm(w.call.timers.Hangup)
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			w.tell(f)
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case !w.call.hangup() && w.call.overdue():
+			return ErrStalled
 		}
-		w.tell(f)
 	}
 	return nil
 }
 
-func (w *watch) arm(d time.Duration) { w.call.conn.SetReadDeadline(time.Now().Add(d)) }
+// arm sets the watchdog by what is known of the call.
+func (w *watch) arm() {
+	timers := w.call.timers
+	switch {
+	case w.judged:
+		w.call.arm(timers.Result)
+	case w.faxing:
+		w.call.arm(timers.Page)
+	default:
+		w.call.arm(timers.Negotiation)
+	}
+}
 
 // tell passes an event on and sets the watchdog by it. Messages of unknown
 // type, broken events and events of other channels are passed over; a
@@ -77,12 +89,11 @@ func (w *watch) tell(f frame) {
 		return
 	}
 	w.session.Event(ev)
-	timers := w.call.timers
 	switch ev := ev.(type) {
 	case *events.Negotiated, *events.PageConfirmed:
 		w.faxing = true
-		if !w.judged && !w.hung {
-			w.arm(timers.Page)
+		if !w.judged {
+			w.arm()
 		}
 	case *events.ApplicationEnded:
 		// txfax may also return without the engine having started; either way
@@ -101,8 +112,6 @@ func (w *watch) tell(f frame) {
 func (w *watch) verdict() {
 	if !w.judged {
 		w.judged = true
-		if !w.hung {
-			w.arm(w.call.timers.Result)
-		}
+		w.arm()
 	}
 }
