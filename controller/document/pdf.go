@@ -175,6 +175,20 @@ func (p *pdfWriter) Picture(pic picture, res Resolution) {
 		pdfPages, pic.width, pic.height, rotate, object, contents)))
 }
 
+// Fax adds a page of the size that rows of Group 4 code (T.6) have at a
+// resolution. The code is taken as it is.
+func (p *pdfWriter) Fax(code []byte, columns, rows int, xdpi, ydpi float64) {
+	p.EndPage()
+	p.pages++
+	width, height := float64(columns)/xdpi*72, float64(rows)/ydpi*72
+	object := p.object(0, fmt.Sprintf("<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 1 "+
+		"/Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns %d /Rows %d >> /Length %d >>\nstream\n%s\nendstream",
+		columns, rows, columns, rows, len(code), code))
+	contents := p.stream("", fmt.Appendf(nil, "%.4f 0 0 %.4f 0 0 cm /I Do\n", width, height))
+	p.kids = append(p.kids, p.object(0, fmt.Sprintf("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %.4f %.4f] /Resources << /XObject << /I %d 0 R >> >> /Contents %d 0 R >>",
+		pdfPages, width, height, object, contents)))
+}
+
 // Close writes what remains. It does not close the underlying writer.
 func (p *pdfWriter) Close() error {
 	p.EndPage()
