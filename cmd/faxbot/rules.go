@@ -91,6 +91,25 @@ func (s settings) contradictions() []string {
 	return lines
 }
 
+// doubts are about settings that work on some machines and not on most.
+func (s settings) doubts() []string {
+	var lines []string
+	if s.HTTP.InsecureNoAuth {
+		lines = append(lines, "--insecure-no-auth: everybody who reaches "+s.HTTP.Listen+" may send faxes")
+	}
+	ip := net.ParseIP(s.Switch.Host)
+	near := s.Switch.Host == "localhost" || ip != nil && ip.IsLoopback()
+	if !near && len(s.Socket.Allow) == 0 {
+		lines = append(lines, "FREESWITCH_ESL_HOST is "+s.Switch.Host+", but calls may connect from this host only: "+
+			"set FAXBOT_SOCKET_ALLOW to the address that FreeSWITCH comes from")
+	}
+	if listening, _, _ := net.SplitHostPort(s.Socket.Listen); !near && net.ParseIP(listening).IsLoopback() {
+		lines = append(lines, "FREESWITCH_ESL_HOST is "+s.Switch.Host+", but calls are awaited at "+s.Socket.Listen+": "+
+			"set FAXBOT_SOCKET_LISTEN to an address that FreeSWITCH reaches")
+	}
+	return lines
+}
+
 func explain(b validator.FieldError) string {
 	what := fmt.Sprintf("is %q", fmt.Sprint(b.Value()))
 	if reflect.ValueOf(b.Value()).IsZero() && b.Kind() == reflect.String {

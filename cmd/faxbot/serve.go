@@ -30,6 +30,9 @@ func (c serveCommand) Run(s streams) error {
 	}
 	log := newLogger(s.err, c.Life.LogFormat, c.Life.LogLevel)
 	log.Info("starting", "version", version(), "pid", os.Getpid())
+	for _, doubt := range c.doubts() {
+		log.Warn("a setting looks wrong", "hint", doubt)
+	}
 	signals := listenForSignals(c.Life.Drain, log)
 	defer signals.end()
 	d, err := open(signals.drain, c.settings, log)
