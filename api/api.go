@@ -35,6 +35,9 @@ type Config struct {
 	MaxBytes          int64  // of all files of one fax; default 10 MiB
 	RequestsPerMinute int    // of one key to one route; 0: no limit
 	Version           string
+	PublicURL         string         // of links to documents; "" leaves them without a host
+	LinkTTL           time.Duration  // of links to documents; default an hour
+	Settings          map[string]any // for administrators to see: by name, without secrets
 }
 
 // API answers HTTP requests. It starts no goroutine and owns nothing to close.
@@ -44,6 +47,7 @@ type API struct {
 	metrics *metrics
 	door    *door
 	fields  fields
+	links   links
 	limits  *buckets // by key and route; nil without a limit
 	origin  *http.CrossOriginProtection
 	ready   readiness
@@ -68,7 +72,7 @@ func New(c Config) *API {
 	}
 	a := &API{
 		config: c, log: c.Logger, metrics: newMetrics(c.Registerer), pace: defaultPace,
-		door: newDoor(c), fields: newFields(), origin: http.NewCrossOriginProtection(),
+		door: newDoor(c), links: newLinks(c), fields: newFields(), origin: http.NewCrossOriginProtection(),
 	}
 	if c.RequestsPerMinute > 0 {
 		a.limits = newBuckets(float64(c.RequestsPerMinute)/60, c.RequestsPerMinute)
@@ -119,7 +123,7 @@ func (a *API) shared(details bool) []route {
 
 // routes are those of the public listener.
 func (a *API) routes() []route {
-	return slices.Concat(a.shared(false), a.faxRoutes(), a.keyRoutes())
+	return slices.Concat(a.shared(false), a.faxRoutes(), a.documentRoutes(), a.adminRoutes(), a.keyRoutes())
 }
 
 func (a *API) faxRoutes() []route {

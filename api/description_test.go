@@ -93,7 +93,7 @@ func TestDescriptionKnowsTheVocabulary(t *testing.T) {
 func TestDescriptionKnowsEveryField(t *testing.T) {
 	t.Parallel()
 	schemas := describe(t).Components.Schemas
-	for name, v := range map[string]any{"Fax": viewOf(fax.Job{}), "Attempt": attemptOf(fax.Attempt{}), "Key": keyViewOf(controller.Key{})} {
+	for name, v := range map[string]any{"Fax": viewOf(fax.Job{}), "Attempt": attemptOf(fax.Attempt{}), "Key": keyViewOf(controller.Key{}), "Job": jobViewOf(fax.Job{})} {
 		var sent map[string]any
 		b, _ := json.Marshal(v)
 		if err := json.Unmarshal(b, &sent); err != nil {

@@ -47,20 +47,13 @@ type checked struct {
 	Detail *string `json:"detail"`
 }
 
-// readyz answers GET /health/ready. What is wrong in detail is for operators:
-// it may name addresses and folders.
+// readyz answers GET /health/ready.
 func (a *API) readyz(details bool) func(http.ResponseWriter, *http.Request, principal) error {
 	return func(w http.ResponseWriter, r *http.Request, _ principal) error {
-		status, word, checks := http.StatusOK, "ready", map[string]checked{}
-		for _, c := range a.ready.ask(r.Context(), a.config.Controller.Ready) {
-			k := checked{OK: c.OK}
-			if details {
-				k.Detail = orNull(c.Detail)
-			}
-			checks[c.Name] = k
-			if !c.OK {
-				status, word = http.StatusServiceUnavailable, "not_ready"
-			}
+		ok, checks := judged(a.ready.ask(r.Context(), a.config.Controller.Ready), details)
+		status, word := http.StatusOK, "ready"
+		if !ok {
+			status, word = http.StatusServiceUnavailable, "not_ready"
 		}
 		reply(w, status, map[string]any{"status": word, "checks": checks})
 		return nil

@@ -14,9 +14,9 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request, who principal) erro
 	if err != nil {
 		return err
 	}
-	key := r.Header.Get("Idempotency-Key")
-	if len(key) > maxKey || !printable(key) {
-		return fax.Errorf(badField, "Invalid Idempotency-Key: use at most %d printable characters", maxKey)
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
 	}
 	if r.ContentLength > a.config.MaxBytes+formOverhead {
 		return fax.Errorf(fax.TooLarge, "The documents are larger than %s", megabytes(a.config.MaxBytes))
@@ -34,12 +34,25 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request, who principal) erro
 	if err != nil {
 		return err
 	}
+	accepted(w, job, again)
+	return nil
+}
+
+// accepted tells of a fax that is kept; again, that it was before.
+func accepted(w http.ResponseWriter, job fax.Job, again bool) {
 	w.Header().Set("Location", "/fax/"+string(job.ID))
 	if again {
 		w.Header().Set("Idempotent-Replayed", "true")
 	}
 	reply(w, http.StatusAccepted, viewOf(job))
-	return nil
+}
+
+func idempotencyKey(r *http.Request) (string, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKey || !printable(key) {
+		return "", fax.Errorf(badField, "Invalid Idempotency-Key: use at most %d printable characters", maxKey)
+	}
+	return key, nil
 }
 
 // maxKey is the longest Idempotency-Key.

@@ -48,6 +48,9 @@ func (c *Controller) Ready(ctx context.Context) []Check {
 	return checks
 }
 
+// Database proves that the database can be written and read.
+func (c *Controller) Database(ctx context.Context) error { return c.store.Ping(ctx) }
+
 func (c *Controller) ask(command string, judge func(string) error) error {
 	answer, err := c.link.API(command)
 	if err != nil {

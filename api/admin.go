@@ -1,0 +1,171 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"faxbot/controller"
+	"faxbot/controller/fax"
+)
+
+func (a *API) adminRoutes() []route {
+	return []route{
+		{"GET /admin/fax-jobs", keysManage, a.adminList},
+		{"GET /admin/fax-jobs/{id}", keysManage, a.adminFind},
+		{"GET /admin/fax-jobs/{id}/pdf", keysManage, a.adminPDF},
+		{"GET /admin/health-status", keysManage, a.adminHealth},
+		{"GET /admin/db-status", keysManage, a.adminDatabase},
+		{"POST /admin/diagnostics/run", keysManage, a.diagnose},
+		{"GET /admin/config", keysManage, a.adminConfig},
+	}
+}
+
+// jobView is a fax as administrators see it: they look after all of them, and
+// need not know who writes to whom.
+type jobView struct {
+	ID        fax.JobID  `json:"id"`
+	To        string     `json:"to_number"` // the last four digits
+	Status    fax.Status `json:"status"`
+	Backend   string     `json:"backend"`
+	Pages     *int       `json:"pages"`
+	Error     *string    `json:"error"`
+	CreatedAt *string    `json:"created_at"`
+	UpdatedAt *string    `json:"updated_at"`
+
+	State fax.State  `json:"state"`
+	Cause *fax.Cause `json:"cause"`
+	Key   *string    `json:"key_id"` // that it was submitted with; null for the bootstrap key
+}
+
+func jobViewOf(j fax.Job) jobView {
+	v := viewOf(j)
+	return jobView{
+		ID: v.ID, To: j.To.Masked(), Status: v.Status, Backend: v.Backend, Pages: v.Pages, Error: v.Error,
+		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, State: v.State, Cause: v.Cause, Key: orNull(j.Owner),
+	}
+}
+
+// adminList answers GET /admin/fax-jobs.
+func (a *API) adminList(w http.ResponseWriter, r *http.Request, _ principal) error {
+	f, err := filterOf(r)
+	if err != nil {
+		return err
+	}
+	if s := r.URL.Query().Get("offset"); s != "" {
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil {
+			return &fax.Error{Problem: badField, Detail: "Invalid offset: use a whole number from 0"}
+		}
+		f.Offset = int(n)
+	}
+	total, err := a.config.Controller.Count(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	jobs, err := a.config.Controller.List(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	list := make([]jobView, len(jobs))
+	for i, j := range jobs {
+		list[i] = jobViewOf(j)
+	}
+	reply(w, http.StatusOK, map[string]any{"total": total, "jobs": list})
+	return nil
+}
+
+// adminFind answers GET /admin/fax-jobs/{id}.
+func (a *API) adminFind(w http.ResponseWriter, r *http.Request, who principal) error {
+	id, err := fax.ParseJobID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	job, _, err := a.known(r, who, id)
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, jobViewOf(job))
+	return nil
+}
+
+// adminPDF answers GET /admin/fax-jobs/{id}/pdf.
+func (a *API) adminPDF(w http.ResponseWriter, r *http.Request, who principal) error {
+	id, err := a.named(r, who)
+	if err != nil {
+		return err
+	}
+	return a.download(w, r, id)
+}
+
+// adminHealth answers GET /admin/health-status.
+func (a *API) adminHealth(w http.ResponseWriter, r *http.Request, _ principal) error {
+	ok, checks := judged(a.ready.ask(r.Context(), a.config.Controller.Ready), true)
+	open, err := a.config.Controller.Stats(r.Context())
+	if err != nil {
+		return err
+	}
+	jobs := map[fax.Status]int{fax.StatusQueued: 0, fax.StatusInProgress: 0}
+	for state, n := range open {
+		jobs[state.Status()] += n
+	}
+	reply(w, http.StatusOK, map[string]any{
+		"timestamp": stamp(time.Now()), "backend": "freeswitch", "backend_healthy": ok,
+		"version": a.config.Version, "jobs": jobs, "states": open, "checks": checks,
+	})
+	return nil
+}
+
+// adminDatabase answers GET /admin/db-status: it was written and read just now.
+func (a *API) adminDatabase(w http.ResponseWriter, r *http.Request, _ principal) error {
+	began := time.Now()
+	status := map[string]any{"connected": true, "detail": nil}
+	if err := a.config.Controller.Database(r.Context()); err != nil {
+		status["connected"], status["detail"] = false, err.Error()
+	}
+	status["seconds"] = time.Since(began).Seconds()
+	reply(w, http.StatusOK, status)
+	return nil
+}
+
+// diagnose answers POST /admin/diagnostics/run: everything is tried afresh.
+func (a *API) diagnose(w http.ResponseWriter, r *http.Request, _ principal) error {
+	list := a.config.Controller.Ready(r.Context())
+	ok, checks := judged(list, true)
+	issues := []string{}
+	for _, c := range list {
+		if !c.OK {
+			issues = append(issues, c.Name+": "+c.Detail)
+		}
+	}
+	reply(w, http.StatusOK, map[string]any{
+		"timestamp": stamp(time.Now()), "backend": "freeswitch", "checks": checks,
+		"summary": map[string]any{"healthy": ok, "critical_issues": issues},
+	})
+	return nil
+}
+
+// adminConfig answers GET /admin/config. The settings come without secrets.
+func (a *API) adminConfig(w http.ResponseWriter, _ *http.Request, _ principal) error {
+	settings := a.config.Settings
+	if settings == nil {
+		settings = map[string]any{}
+	}
+	reply(w, http.StatusOK, map[string]any{"backend": "freeswitch", "version": a.config.Version, "settings": settings})
+	return nil
+}
+
+// judged is what a list of checks comes to. What is wrong in detail is for
+// operators: it may name addresses and folders.
+func judged(list []controller.Check, details bool) (ok bool, checks map[string]checked) {
+	ok, checks = true, map[string]checked{}
+	for _, c := range list {
+		k := checked{OK: c.OK}
+		if details {
+			k.Detail = orNull(c.Detail)
+		}
+		checks[c.Name] = k
+		ok = ok && c.OK
+	}
+	return ok, checks
+}
