@@ -11,7 +11,6 @@ import (
 
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
-	"faxbot/controller/store"
 	"faxbot/dialplan"
 	"faxbot/events"
 )
@@ -257,23 +256,15 @@ func (k *call) store(r fax.Result) {
 
 func (k *call) tryStore(r fax.Result) (fax.Job, fax.Attempt, error) {
 	c := k.c
-	var before []fax.Attempt
-	if k.attempt.Ordinal > 1 && r.Cause != fax.OK {
-		all, err := c.store.Attempts(c.life, k.job.ID)
-		if err != nil {
-			return fax.Job{}, fax.Attempt{}, err
-		}
-		before = all[:len(all)-1]
-	}
 	k.mu.Lock()
 	job, this := k.job, k.attempt
 	job.CancelAsked = k.cancelled
 	k.mu.Unlock()
-	o := after(job, before, this, r, c.config.OnUnknown, time.Now())
-	return c.store.Finish(c.life, this.ID, r, store.Outcome{
-		State: o.state, Cause: o.cause, Error: o.text, DueAt: o.due,
-		Confirmed: o.confirmed, Dials: o.dials, Tries: o.tries,
-	})
+	o, err := c.decide(c.life, job, this, r)
+	if err != nil {
+		return fax.Job{}, fax.Attempt{}, err
+	}
+	return c.store.Finish(c.life, this.ID, r, o)
 }
 
 // ended tells everybody about a stored result.

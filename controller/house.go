@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/plan"
 	"faxbot/events"
 )
 
@@ -34,6 +35,9 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 			c.bus.Publish(events.Notice{At: now, Job: job})
 		}
 		c.retain(ctx, now)
+		if err := c.store.ForgetOld(ctx, now.Add(-plan.Memory)); err != nil && ctx.Err() == nil {
+			c.log.Error("what is known of numbers that nobody calls any more could not be erased", "error", err)
+		}
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/plan"
 	"faxbot/controller/store"
 	"faxbot/dialplan"
+	"faxbot/events"
 
 	"golang.org/x/time/rate"
 )
@@ -49,20 +51,25 @@ func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.
 		return time.Duration(float64(time.Second) / float64(limiter.Limit()))
 	}
 	core := c.link.Core()
+	suspects := map[fax.JobID]string{}
 	claimed, err := c.store.Claim(ctx, store.ClaimRequest{
 		Now: now, Limit: n, LeaseUntil: now.Add(lease),
 		Channels: map[string]int{c.config.Gateway.Name: c.config.Gateway.Channels},
-		Plan: func(job fax.Job, previous []fax.Attempt, _ map[string]int) (fax.Attempt, bool) {
-			if c.isBusy(job.To) {
+		Plan: func(one store.Candidate) (fax.Attempt, bool) {
+			if c.isBusy(one.Job.To) {
 				return fax.Attempt{}, false
 			}
-			gateway := job.Options.Gateway
-			if gateway == "" {
-				gateway = c.config.Gateway.Name
+			if why := plan.Suspect(one.Known); why != "" && len(one.Previous) == 0 {
+				suspects[one.Job.ID] = why
+				return fax.Attempt{}, false
+			}
+			next := plan.Next(c.situation(one.Job, one.Previous, one.Known, now))
+			if next.Gateway == "" {
+				return fax.Attempt{}, false
 			}
 			return fax.Attempt{
-				ID: fax.NewAttemptID(), Token: newToken(), Gateway: gateway, Switch: core,
-				Parameters: parameters(job, previous, c.config.T38),
+				ID: fax.NewAttemptID(), Token: newToken(), Gateway: next.Gateway, Switch: core,
+				Parameters: next.Parameters, Reasons: next.Reasons,
 			}, true
 		},
 	})
@@ -73,6 +80,9 @@ func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.
 		return time.Second
 	}
 	limiter.AllowN(now, len(claimed))
+	for id, why := range suspects {
+		c.hold(ctx, id, fax.NotAFax, why)
+	}
 	for _, one := range claimed {
 		k := c.newCall(one.Job, one.Attempt)
 		c.enter(k)
@@ -89,6 +99,18 @@ func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.
 	return max(0, min(time.Until(next), longestSleep))
 }
 
+// hold keeps a fax from being dialled until a person has looked.
+func (c *Controller) hold(ctx context.Context, id fax.JobID, cause fax.Cause, why string) {
+	job, err := c.store.Hold(ctx, id, cause, why)
+	switch {
+	case err == nil:
+		c.log.Warn("fax held", "fax", id, "cause", cause, "why", why)
+		c.bus.Publish(events.Notice{At: time.Now(), Job: job})
+	case fax.ProblemOf(err) != fax.Conflict && ctx.Err() == nil: // else it was cancelled meanwhile
+		c.log.Error("a fax could not be held", "fax", id, "error", err)
+	}
+}
+
 // dial has the switch place the call.
 func (k *call) dial() {
 	c, a := k.c, k.snapshot()
@@ -103,7 +125,7 @@ func (k *call) dial() {
 		k.conclude(fax.Result{Cause: fax.Misconfigured, Code: fax.NoCode, Text: err.Error()})
 		return
 	}
-	k.log.Info("dialling", "number", k.job.To.Masked(), "gateway", a.Gateway, "attempt_no", a.Ordinal, "start_page", a.Parameters.StartPage)
+	k.log.Info("dialling", "number", k.job.To.Masked(), "gateway", a.Gateway, "attempt_no", a.Ordinal, "start_page", a.Parameters.StartPage, "differs", a.Reasons)
 	k.expectNews(c.config.Ring + c.config.Grace)
 	if err := c.link.Originate(string(a.ID), text); err != nil {
 		// Nobody knows whether it was heard.

@@ -1,10 +1,8 @@
 package fax
 
-import "time"
-
 // Cause is the class of a call's or a job's end: the closed vocabulary of the
-// code, the REST interface, the metrics and the operator. Each knows whether
-// another call can help, and what to tell a person.
+// code, the REST interface, the metrics and the operator. Each knows what to
+// tell a person.
 type Cause string
 
 // Every Cause there is. The first block comes from hangup causes, the second
@@ -46,28 +44,22 @@ var Causes = []Cause{
 	Unknown, Expired,
 }
 
-// Advice says what may follow a call that ended so.
+// Advice is what everybody should know of a cause. What follows a call that
+// ended so is package plan's business.
 type Advice struct {
-	Next  Next
-	Delay time.Duration // until the next call, before jitter
-	// Repeats is how many calls of a job may end with this cause before the
-	// job fails; 0 leaves it to the job's dials and tries.
-	Repeats int
 	// Free calls cost the job no dial: the fault lies on our side of the line.
 	Free bool
 	// Tell is one sentence for a person.
 	Tell string
 }
 
-// Next is what a job does after a call.
+// Next is what an operator may choose to follow a call.
 type Next int
 
-// What a job does after a call.
+// What an operator may choose.
 const (
-	Finish Next = iota // the fax is delivered
-	GiveUp             // another call cannot help
-	Again              // another call may help
-	Hold               // a person must look first
+	Hold  Next = iota // a person must look first
+	Again             // another call
 )
 
 // Advice looks the cause up; an unknown word gets the advice for Unknown.
@@ -79,33 +71,33 @@ func (c Cause) Advice() Advice {
 }
 
 var advice = map[Cause]Advice{
-	OK: {Next: Finish, Tell: "Every page was confirmed by the receiving machine."},
+	OK: {Tell: "Every page was confirmed by the receiving machine."},
 
-	Busy:          {Next: Again, Delay: 3 * time.Minute, Tell: "The line was busy."},
-	NoAnswer:      {Next: Again, Delay: 5 * time.Minute, Tell: "Nobody answered."},
-	Trunk:         {Next: Again, Delay: time.Minute, Free: true, Tell: "The carrier or the gateway could not take the call."},
-	Misconfigured: {Next: Hold, Free: true, Tell: "The gateway or its account is misconfigured; correct it, then release the fax."},
-	Media:         {Next: Again, Delay: 5 * time.Second, Repeats: 2, Tell: "The two sides could not agree on how to carry the call."},
-	WrongNumber:   {Next: GiveUp, Tell: "The number does not exist or may not be called."},
-	Refused:       {Next: GiveUp, Tell: "The call was rejected."},
-	Withdrawn:     {Next: GiveUp, Tell: "The fax was cancelled."},
+	Busy:          {Tell: "The line was busy."},
+	NoAnswer:      {Tell: "Nobody answered."},
+	Trunk:         {Free: true, Tell: "The carrier or the gateway could not take the call."},
+	Misconfigured: {Free: true, Tell: "The gateway or its account is misconfigured; correct it, then release the fax."},
+	Media:         {Tell: "The two sides could not agree on how to carry the call."},
+	WrongNumber:   {Tell: "The number does not exist or may not be called."},
+	Refused:       {Tell: "The call was rejected."},
+	Withdrawn:     {Tell: "The fax was cancelled."},
 
-	NotAFax:   {Next: Again, Delay: 5 * time.Minute, Repeats: 2, Tell: "The call was answered, but not by a fax machine."},
-	Training:  {Next: Again, Delay: 30 * time.Second, Tell: "The modems could not agree on a speed for this line."},
-	ECMFailed: {Next: Again, Delay: 30 * time.Second, Tell: "Error correction failed with this machine."},
-	T38Failed: {Next: Again, Delay: 30 * time.Second, Tell: "Fax over IP (T.38) failed on the way to this machine."},
-	Incapable: {Next: Again, Delay: 5 * time.Minute, Repeats: 2, Tell: "The receiving machine cannot take faxes now (out of paper or memory?)."},
-	Image:     {Next: GiveUp, Tell: "The receiving machine cannot print pages of this size or resolution."},
-	PageLost:  {Next: Again, Delay: 30 * time.Second, Tell: "A page was not confirmed by the receiving machine."},
-	Dropped:   {Next: Again, Delay: time.Minute, Tell: "The call broke off before all pages were confirmed."},
-	Document:  {Next: GiveUp, Tell: "The switch could not read the fax document; check that it may read the document folder."},
-	Switch:    {Next: Again, Delay: time.Minute, Tell: "The switch could not complete the call."},
-	Rejected:  {Next: GiveUp, Tell: "The receiving machine does not accept faxes from this sender."},
-	Operator:  {Next: Again, Delay: time.Minute, Repeats: 2, Tell: "An operator interrupted the fax."},
-	Inbound:   {Next: GiveUp, Tell: "Receiving failed."},
+	NotAFax:   {Tell: "The call was answered, but not by a fax machine."},
+	Training:  {Tell: "The modems could not agree on a speed for this line."},
+	ECMFailed: {Tell: "Error correction failed with this machine."},
+	T38Failed: {Tell: "Fax over IP (T.38) failed on the way to this machine."},
+	Incapable: {Tell: "The receiving machine cannot take faxes now (out of paper or memory?)."},
+	Image:     {Tell: "The receiving machine cannot print pages of this size or resolution."},
+	PageLost:  {Tell: "A page was not confirmed by the receiving machine."},
+	Dropped:   {Tell: "The call broke off before all pages were confirmed."},
+	Document:  {Tell: "The switch could not read the fax document; check that it may read the document folder."},
+	Switch:    {Tell: "The switch could not complete the call."},
+	Rejected:  {Tell: "The receiving machine does not accept faxes from this sender."},
+	Operator:  {Tell: "An operator interrupted the fax."},
+	Inbound:   {Tell: "Receiving failed."},
 
-	Unknown: {Next: Hold, Delay: time.Minute, Tell: "The switch forgot this call: pages may have arrived. Ask the receiver, then release or cancel the fax."},
-	Expired: {Next: GiveUp, Tell: "The deadline passed before the fax could be delivered."},
+	Unknown: {Tell: "The switch forgot this call: pages may have arrived. Ask the receiver, then release or cancel the fax."},
+	Expired: {Tell: "The deadline passed before the fax could be delivered."},
 }
 
 // CauseOfHangup classifies a hangup cause by FreeSWITCH's name

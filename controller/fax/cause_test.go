@@ -56,17 +56,11 @@ func TestCauseOfCode(t *testing.T) {
 	}
 }
 
-func TestEveryCauseAdvises(t *testing.T) {
+func TestEveryCauseTells(t *testing.T) {
 	for _, c := range fax.Causes {
 		a := c.Advice()
 		if a.Tell == "" {
 			t.Errorf("%s tells a person nothing", c)
-		}
-		if a.Next == fax.Again && a.Delay <= 0 {
-			t.Errorf("%s would be dialled again without a pause", c)
-		}
-		if (a.Next == fax.Finish) != (c == fax.OK) {
-			t.Errorf("%s: Next = %v", c, a.Next)
 		}
 	}
 }

@@ -20,13 +20,15 @@ type Outcome struct {
 	Confirmed int       // pages of the job confirmed so far, over all attempts; it never shrinks
 	Dials     int       // to be added to the job's dials
 	Tries     int       // to be added to the job's tries
+	// Known is what is remembered of the number from now on; nil leaves it.
+	Known *fax.Destination
 }
 
 // Advance moves a live attempt on: to dialing, answered, faxing or lost. With
 // the first answered or faxing it sets AnsweredAt and moves the job to
 // sending. What the state machine does not allow is fax.Conflict.
 func (s *Store) Advance(ctx context.Context, id fax.AttemptID, to fax.AttemptState) error {
-	_, _, err := s.changeAttempt(ctx, id, func(a *fax.Attempt, j *fax.Job) error {
+	_, _, err := s.changeAttempt(ctx, id, nil, func(a *fax.Attempt, j *fax.Job) error {
 		if to == fax.AttemptEnded || !a.State.CanBecome(to) {
 			return fax.Errorf(fax.Conflict, "The call is %s; it cannot become %s.", a.State, to)
 		}
@@ -48,7 +50,7 @@ func (s *Store) Advance(ctx context.Context, id fax.AttemptID, to fax.AttemptSta
 // Progress notes how many pages the far end has confirmed in a live attempt.
 // A number that is not higher than before changes nothing.
 func (s *Store) Progress(ctx context.Context, id fax.AttemptID, pages int) error {
-	_, _, err := s.changeAttempt(ctx, id, func(a *fax.Attempt, _ *fax.Job) error {
+	_, _, err := s.changeAttempt(ctx, id, nil, func(a *fax.Attempt, _ *fax.Job) error {
 		switch {
 		case a.State == fax.AttemptEnded:
 			return ErrAlreadyEnded
@@ -68,7 +70,13 @@ func (s *Store) Progress(ctx context.Context, id fax.AttemptID, pages int) error
 // If the attempt has already ended, the error is ErrAlreadyEnded, nothing
 // changes, and what is stored is returned.
 func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result, o Outcome) (fax.Job, fax.Attempt, error) {
-	return s.changeAttempt(ctx, id, func(a *fax.Attempt, j *fax.Job) error {
+	also := func(ctx context.Context, tx session, j fax.Job) error {
+		if o.Known == nil {
+			return nil
+		}
+		return remember(ctx, tx, j.To, *o.Known)
+	}
+	return s.changeAttempt(ctx, id, also, func(a *fax.Attempt, j *fax.Job) error {
 		if a.State == fax.AttemptEnded {
 			return ErrAlreadyEnded
 		}
@@ -104,7 +112,7 @@ func (s *Store) Renew(ctx context.Context, until time.Time) error {
 // Adopt makes a live attempt whose lease has ended this host's own. fax.Conflict
 // when another host was faster or is back, ErrAlreadyEnded when it has a result.
 func (s *Store) Adopt(ctx context.Context, id fax.AttemptID, now, until time.Time) (fax.Attempt, error) {
-	_, attempt, err := s.changeAttempt(ctx, id, func(a *fax.Attempt, _ *fax.Job) error {
+	_, attempt, err := s.changeAttempt(ctx, id, nil, func(a *fax.Attempt, _ *fax.Job) error {
 		switch {
 		case a.State == fax.AttemptEnded:
 			return ErrAlreadyEnded
@@ -119,8 +127,11 @@ func (s *Store) Adopt(ctx context.Context, id fax.AttemptID, now, until time.Tim
 
 // changeAttempt reads an attempt and its job under the job's lock, lets edit
 // alter them and stores what is altered. It returns both as they are stored,
-// also when edit refuses.
-func (s *Store) changeAttempt(ctx context.Context, id fax.AttemptID, edit func(*fax.Attempt, *fax.Job) error) (job fax.Job, attempt fax.Attempt, err error) {
+// also when edit refuses. Also, which may be nil, does what belongs to the
+// change and is not in the two.
+func (s *Store) changeAttempt(
+	ctx context.Context, id fax.AttemptID, also func(context.Context, session, fax.Job) error, edit func(*fax.Attempt, *fax.Job) error,
+) (job fax.Job, attempt fax.Attempt, err error) {
 	err = s.commit(ctx, func(ctx context.Context, tx session) error {
 		locked, err := s.lockJob(ctx, tx, `id = (SELECT job_id FROM attempts WHERE id = ?)`, id)
 		if err != nil {
@@ -144,6 +155,11 @@ func (s *Store) changeAttempt(ctx context.Context, id fax.AttemptID, edit func(*
 		}
 		if j != job {
 			if err := saveJob(ctx, tx, &j); err != nil {
+				return err
+			}
+		}
+		if also != nil {
+			if err := also(ctx, tx, j); err != nil {
 				return err
 			}
 		}

@@ -17,13 +17,21 @@ type ClaimRequest struct {
 	// Channels is how many calls each gateway carries at once, those of all
 	// hosts together. A gateway that is not listed has no limit.
 	Channels map[string]int
-	// Plan makes the next attempt of a job: ID, Token, Gateway, Switch and
-	// Parameters; the store sets the rest. Free is what is left of Channels at
-	// this instant. Not ok leaves the job for a later claim.
+	// Plan makes the next attempt of a job: ID, Token, Gateway, Switch,
+	// Parameters and Reasons; the store sets the rest. Not ok leaves the job
+	// for a later claim.
 	//
 	// Plan is called inside the transaction, for a job perhaps more than once:
-	// it must be quick, keep nothing, and never call the store.
-	Plan func(job fax.Job, previous []fax.Attempt, free map[string]int) (attempt fax.Attempt, ok bool)
+	// it must be quick and never call the store.
+	Plan func(Candidate) (attempt fax.Attempt, ok bool)
+}
+
+// Candidate is a job that may be dialled.
+type Candidate struct {
+	Job      fax.Job
+	Previous []fax.Attempt
+	Known    fax.Destination
+	Free     map[string]int // what is left of Channels at this instant
 }
 
 // Claimed is a job in the state dialing and its new attempt.
@@ -38,8 +46,8 @@ type Claimed struct {
 // calls may be placed. No other claim on any host gets the same jobs.
 //
 // Passed over are jobs whose deadline has come, jobs to a number that has a
-// live attempt (so of two jobs to one number the second waits), and jobs whose
-// planned gateway has no free channel.
+// live attempt (so of two jobs to one number the second waits) or rests, and
+// jobs whose planned gateway has no free channel.
 func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 	var claimed []Claimed
 	err := s.commit(ctx, func(ctx context.Context, tx session) error {
@@ -91,17 +99,20 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 
 type candidate struct {
 	jobRow
-	Calls int `db:"calls"`
+	Calls int                        `db:"calls"`
+	Known *document[fax.Destination] `db:"known"`
 }
 
 // candidates returns a page of jobs that may be dialled, those after last. The
 // plus signs keep the planners from other indices than jobs_claim, which
 // yields the right order and so lets them stop early.
 func (s *Store) candidates(ctx context.Context, tx session, now time.Time, last candidate, size int) ([]candidate, error) {
-	query, args := `SELECT `+jobColumns+`, (SELECT count(*) FROM attempts WHERE job_id = jobs.id) AS calls FROM jobs
+	query, args := `SELECT `+jobColumns+`, (SELECT count(*) FROM attempts WHERE job_id = jobs.id) AS calls,
+		(SELECT memory FROM destinations known WHERE known.to_number = jobs.to_number) AS known FROM jobs
 		WHERE state IN ('queued', 'retry') AND +due_at <= ? AND +deadline > ? AND NOT cancel_asked
-		AND NOT EXISTS (SELECT 1 FROM attempts live WHERE live.to_number = jobs.to_number AND live.state <> 'ended')`,
-		[]any{at(now), at(now)}
+		AND NOT EXISTS (SELECT 1 FROM attempts live WHERE live.to_number = jobs.to_number AND live.state <> 'ended')
+		AND NOT EXISTS (SELECT 1 FROM destinations resting WHERE resting.to_number = jobs.to_number AND resting.rest_until > ?)`,
+		[]any{at(now), at(now), at(now)}
 	if last.ID != "" {
 		query += ` AND (priority < ? OR priority = ? AND (due_at > ? OR due_at = ? AND id > ?))`
 		args = append(args, last.Priority, last.Priority, last.DueAt, last.DueAt, last.ID)
@@ -121,7 +132,11 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 		}
 	}
 	job := c.job()
-	planned, ok := r.Plan(job, attempts(previous), free)
+	asked := Candidate{Job: job, Previous: attempts(previous), Free: free}
+	if c.Known != nil {
+		asked.Known = c.Known.of
+	}
+	planned, ok := r.Plan(asked)
 	if !ok {
 		return Claimed{}, false, nil
 	}
@@ -140,7 +155,7 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 	}{rowOfAttempt(fax.Attempt{
 		ID: planned.ID, JobID: job.ID, Ordinal: c.Calls + 1, State: fax.AttemptCreated,
 		Gateway: planned.Gateway, Host: s.host, Switch: planned.Switch, Token: planned.Token,
-		Parameters: planned.Parameters, Result: fax.Result{Code: fax.NoCode},
+		Parameters: planned.Parameters, Reasons: planned.Reasons, Result: fax.Result{Code: fax.NoCode},
 		LeaseUntil: r.LeaseUntil, CreatedAt: time.Now(),
 	}), job.To}
 	query, args, err := insert("attempts", attemptColumns+", to_number", row)

@@ -108,11 +108,11 @@ func TestAClaimedJobHasACommittedAttempt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Plan = func(j fax.Job, previous []fax.Attempt, free map[string]int) (fax.Attempt, bool) {
-			if d := cmp.Diff([]fax.Attempt{ended}, previous); d != "" || j.State != fax.Retry {
-				t.Error(j.State, d)
+		r.Plan = func(c Candidate) (fax.Attempt, bool) {
+			if d := cmp.Diff([]fax.Attempt{ended}, c.Previous); d != "" || c.Job.State != fax.Retry {
+				t.Error(c.Job.State, d)
 			}
-			return plan(j, previous, free)
+			return plan(c)
 		}
 		if again := must(s.Claim(t.Context(), r))(t); len(again) != 1 || again[0].Attempt.Ordinal != 2 {
 			t.Errorf("%+v", again)
@@ -182,14 +182,14 @@ func TestGatewaysCarryNoMoreThanTheirChannels(t *testing.T) {
 		s.queued(t, last)
 		r := request(3)
 		r.Channels = map[string]int{"west": 2, "east": 1, "south": 0}
-		r.Plan = func(j fax.Job, _ []fax.Attempt, free map[string]int) (fax.Attempt, bool) {
-			if free["south"] != 0 || free["west"] < 0 {
-				t.Errorf("free: %v", free)
+		r.Plan = func(c Candidate) (fax.Attempt, bool) {
+			if c.Free["south"] != 0 || c.Free["west"] < 0 {
+				t.Errorf("free: %v", c.Free)
 			}
-			a, _ := plan(j, nil, nil)
+			a, _ := plan(c)
 			a.Gateway = "west"
-			if j.Options.Gateway != "" {
-				a.Gateway = j.Options.Gateway
+			if c.Job.Options.Gateway != "" {
+				a.Gateway = c.Job.Options.Gateway
 			}
 			return a, true
 		}
@@ -214,11 +214,11 @@ func TestAPlanMayWaitOrFail(t *testing.T) {
 		s := db.open(t, "a")
 		job := s.queued(t, newJob())
 		r := request(1)
-		r.Plan = func(fax.Job, []fax.Attempt, map[string]int) (fax.Attempt, bool) { return fax.Attempt{}, false }
+		r.Plan = func(Candidate) (fax.Attempt, bool) { return fax.Attempt{}, false }
 		if got := must(s.Claim(t.Context(), r))(t); len(got) != 0 {
 			t.Errorf("claimed %v", got)
 		}
-		r.Plan = func(fax.Job, []fax.Attempt, map[string]int) (fax.Attempt, bool) { return fax.Attempt{}, true }
+		r.Plan = func(Candidate) (fax.Attempt, bool) { return fax.Attempt{}, true }
 		_, err := s.Claim(t.Context(), r)
 		wantProblem(t, err, fax.Internal)
 		if s.find(t, job.ID) != job {

@@ -75,7 +75,7 @@ func request(limit int) ClaimRequest {
 	return ClaimRequest{Now: now().Add(time.Second), Limit: limit, LeaseUntil: now().Add(time.Minute), Plan: plan}
 }
 
-func plan(fax.Job, []fax.Attempt, map[string]int) (fax.Attempt, bool) {
+func plan(Candidate) (fax.Attempt, bool) {
 	return fax.Attempt{
 		ID: fax.NewAttemptID(), Token: "token", Gateway: "carrier", Switch: "core",
 		Parameters: fax.Parameters{T38: true, V17: true, ECM: true, StartPage: 1},

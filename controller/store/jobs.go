@@ -66,7 +66,7 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 // Prepared moves a received job to queued, with its pages counted.
 // fax.Conflict when it is no longer received: it was cancelled meanwhile.
 func (s *Store) Prepared(ctx context.Context, id fax.JobID, pages int) error {
-	_, err := s.change(ctx, id, func(j *fax.Job) error {
+	_, err := s.change(ctx, id, nil, func(j *fax.Job) error {
 		if pages < 1 {
 			return fax.Errorf(fax.Invalid, "a fax has at least one page, not %d", pages)
 		}
@@ -78,7 +78,7 @@ func (s *Store) Prepared(ctx context.Context, id fax.JobID, pages int) error {
 
 // Refuse moves a received job to failed: its document cannot be faxed.
 func (s *Store) Refuse(ctx context.Context, id fax.JobID, cause fax.Cause, why string) error {
-	_, err := s.change(ctx, id, func(j *fax.Job) error {
+	_, err := s.change(ctx, id, nil, func(j *fax.Job) error {
 		j.Cause, j.Error = cause, why
 		return moveFrom(fax.Received, j, fax.Failed)
 	})
@@ -89,7 +89,7 @@ func (s *Store) Refuse(ctx context.Context, id fax.JobID, cause fax.Cause, why s
 // sets CancelAsked: whoever owns the call hangs up, and Finish then leaves
 // nothing to retry. A finished job is returned as it is.
 func (s *Store) AskCancel(ctx context.Context, id fax.JobID) (fax.Job, error) {
-	return s.change(ctx, id, func(j *fax.Job) error {
+	return s.change(ctx, id, nil, func(j *fax.Job) error {
 		switch {
 		case j.State.Terminal():
 			return errUnchanged
@@ -104,11 +104,23 @@ func (s *Store) AskCancel(ctx context.Context, id fax.JobID) (fax.Job, error) {
 	})
 }
 
+// Hold keeps a job that waits for a call from being dialled before a person
+// has looked. fax.Conflict when it does not wait.
+func (s *Store) Hold(ctx context.Context, id fax.JobID, cause fax.Cause, why string) (fax.Job, error) {
+	return s.change(ctx, id, nil, func(j *fax.Job) error {
+		if j.State != fax.Queued && j.State != fax.Retry {
+			return fax.Errorf(fax.Conflict, "The fax is %s; it does not wait for a call.", j.State)
+		}
+		j.Cause, j.Error = cause, why
+		return move(j, fax.Held)
+	})
+}
+
 // Release puts a held job, or one that waits for its next call, into the queue,
 // due now. A person decided so: its deadline is at least fax.DefaultLifetime
-// away.
+// away, and what keeps calls from its number is forgotten.
 func (s *Store) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
-	return s.change(ctx, id, func(j *fax.Job) error {
+	return s.change(ctx, id, unblock, func(j *fax.Job) error {
 		now := time.Now()
 		j.DueAt, j.Cause, j.Error = now, "", ""
 		if fresh := now.Add(fax.DefaultLifetime); j.Deadline.Before(fresh) {
@@ -152,8 +164,11 @@ func (s *Store) Purged(ctx context.Context, ids []fax.JobID) error {
 var errUnchanged = errors.New("nothing to change")
 
 // change reads a job under a lock, lets edit alter it and stores it. It
-// returns the job as stored.
-func (s *Store) change(ctx context.Context, id fax.JobID, edit func(*fax.Job) error) (fax.Job, error) {
+// returns the job as stored. Also, which may be nil, does what belongs to the
+// change and is not in the job.
+func (s *Store) change(
+	ctx context.Context, id fax.JobID, also func(context.Context, session, fax.Number) error, edit func(*fax.Job) error,
+) (fax.Job, error) {
 	var job fax.Job
 	err := s.commit(ctx, func(ctx context.Context, tx session) (err error) {
 		if job, err = s.lockJob(ctx, tx, `id = ?`, id); err != nil {
@@ -165,6 +180,11 @@ func (s *Store) change(ctx context.Context, id fax.JobID, edit func(*fax.Job) er
 			return nil
 		} else if err != nil {
 			return err
+		}
+		if also != nil {
+			if err := also(ctx, tx, job.To); err != nil {
+				return err
+			}
 		}
 		return saveJob(ctx, tx, &job)
 	})

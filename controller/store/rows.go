@@ -108,37 +108,43 @@ func (r jobRow) job() fax.Job {
 	}
 }
 
+// planned is how a call is made, and why so.
+type planned struct {
+	fax.Parameters
+	Reasons []fax.Reason `json:"reasons,omitempty"`
+}
+
 type attemptRow struct {
-	ID            fax.AttemptID            `db:"id"`
-	JobID         fax.JobID                `db:"job_id"`
-	Ordinal       int                      `db:"ordinal"`
-	State         fax.AttemptState         `db:"state"`
-	Gateway       string                   `db:"gateway"`
-	Host          string                   `db:"host"`
-	Switch        string                   `db:"switch"`
-	Token         string                   `db:"token"`
-	Parameters    document[fax.Parameters] `db:"parameters"`
-	Cause         fax.Cause                `db:"cause"`
-	Code          int                      `db:"code"`
-	Text          string                   `db:"text"`
-	HangupCause   string                   `db:"hangup_cause"`
-	Pages         int                      `db:"pages"`
-	TotalPages    int                      `db:"total_pages"`
-	Rate          int                      `db:"rate"`
-	ECM           bool                     `db:"ecm"`
-	T38           bool                     `db:"t38"`
-	RemoteStation string                   `db:"remote_station"`
-	LeaseUntil    moment                   `db:"lease_until"`
-	CreatedAt     moment                   `db:"created_at"`
-	AnsweredAt    moment                   `db:"answered_at"`
-	EndedAt       moment                   `db:"ended_at"`
+	ID            fax.AttemptID     `db:"id"`
+	JobID         fax.JobID         `db:"job_id"`
+	Ordinal       int               `db:"ordinal"`
+	State         fax.AttemptState  `db:"state"`
+	Gateway       string            `db:"gateway"`
+	Host          string            `db:"host"`
+	Switch        string            `db:"switch"`
+	Token         string            `db:"token"`
+	Parameters    document[planned] `db:"parameters"`
+	Cause         fax.Cause         `db:"cause"`
+	Code          int               `db:"code"`
+	Text          string            `db:"text"`
+	HangupCause   string            `db:"hangup_cause"`
+	Pages         int               `db:"pages"`
+	TotalPages    int               `db:"total_pages"`
+	Rate          int               `db:"rate"`
+	ECM           bool              `db:"ecm"`
+	T38           bool              `db:"t38"`
+	RemoteStation string            `db:"remote_station"`
+	LeaseUntil    moment            `db:"lease_until"`
+	CreatedAt     moment            `db:"created_at"`
+	AnsweredAt    moment            `db:"answered_at"`
+	EndedAt       moment            `db:"ended_at"`
 }
 
 func rowOfAttempt(a fax.Attempt) attemptRow {
 	r := a.Result
 	return attemptRow{
 		a.ID, a.JobID, a.Ordinal, a.State, clean(a.Gateway), clean(a.Host), clean(a.Switch), clean(a.Token),
-		document[fax.Parameters]{a.Parameters},
+		document[planned]{planned{a.Parameters, a.Reasons}},
 		r.Cause, r.Code, clean(r.Text), clean(r.HangupCause), r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, clean(r.RemoteStation),
 		at(a.LeaseUntil), at(a.CreatedAt), at(a.AnsweredAt), at(a.EndedAt),
 	}
@@ -148,7 +154,7 @@ func (r attemptRow) attempt() fax.Attempt {
 	return fax.Attempt{
 		ID: r.ID, JobID: r.JobID, Ordinal: r.Ordinal, State: r.State,
 		Gateway: r.Gateway, Host: r.Host, Switch: r.Switch, Token: r.Token,
-		Parameters: r.Parameters.of,
+		Parameters: r.Parameters.of.Parameters, Reasons: r.Parameters.of.Reasons,
 		Result: fax.Result{
 			Cause: r.Cause, Code: r.Code, Text: r.Text, HangupCause: r.HangupCause,
 			Pages: r.Pages, TotalPages: r.TotalPages, Rate: r.Rate, ECM: r.ECM, T38: r.T38,

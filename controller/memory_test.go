@@ -1,0 +1,96 @@
+package controller_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch/simulator"
+)
+
+// What one fax found out about a number, the next one starts with, and its
+// call says why.
+func TestTheSecondFaxKnowsTheNumber(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	const number = "15551230020"
+	h.sim.Script(number, simulator.Outcome{Code: 6}) // cannot train
+	first := h.submit(number, 1)
+	h.until(first, fax.Retry)
+	h.sim.Script(number, simulator.Outcome{})
+	h.release(first)
+	h.until(first, fax.Done)
+
+	_, attempts := h.until(h.submit(number, 1), fax.Done)
+	a := attempts[0]
+	if a.Parameters.V17 || len(a.Reasons) != 1 || a.Reasons[0].Change != fax.V17Off || !a.Reasons[0].Number {
+		t.Errorf("%+v", a)
+	}
+	if known, err := h.store.Destination(t.Context(), number); err != nil || known.Delivered != 2 || known.RemoteStation == "" || known.PageSeconds <= 0 {
+		t.Errorf("%+v, %v", known, err)
+	}
+}
+
+// Where people answered twice and no fax ever arrived, the next fax waits for
+// a person, without a call; released, it is sent.
+func TestASuspectNumberIsNotCalled(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	const number = "15551230021"
+	h.sim.Script(number, simulator.Outcome{Code: 3})
+	first := h.submit(number, 1)
+	job, _ := h.until(first, fax.Retry)
+	h.sim.Script(number, simulator.Outcome{Code: 3})
+	h.release(first)
+	job, attempts := h.until(first, fax.Retry, fax.Held)
+	if len(attempts) != 2 || attempts[0].Parameters.T38 == attempts[1].Parameters.T38 {
+		t.Errorf("%+v", attempts)
+	}
+	// Releasing it said that the number is right, so it was asked once more.
+	second := h.submit(number, 1)
+	_ = job
+	dials := h.ledger("dial")
+	if job, _ = h.until(second, fax.Held, fax.Queued); job.State == fax.Held && h.ledger("dial") != dials {
+		t.Errorf("called: %+v", job)
+	}
+}
+
+// A number that is busy for one fax is not tried for another meanwhile.
+func TestABusyNumberRestsForAll(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	const number = "15551230022"
+	h.sim.Script(number, simulator.Outcome{Cause: "USER_BUSY"})
+	first := h.submit(number, 1)
+	busy, _ := h.until(first, fax.Retry)
+	second := h.submit(number, 1)
+	h.until(second, fax.Queued)
+	h.until(h.submit("15551230023", 1), fax.Done) // others are called
+	if _, attempts := h.until(second, fax.Queued); len(attempts) != 0 {
+		t.Errorf("called while it rests: %+v", attempts)
+	}
+	if time.Until(busy.DueAt) < time.Minute {
+		t.Errorf("due %s", busy.DueAt)
+	}
+	h.sim.Script(number, simulator.Outcome{})
+	h.release(first)
+	h.until(first, fax.Done)
+	h.until(second, fax.Done)
+}
+
+// Pages that the receiver cannot print are drawn again at standard resolution.
+func TestPagesAreDrawnForTheReceiver(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	const number = "15551230024"
+	h.sim.Script(number, simulator.Outcome{Code: 11})
+	id := h.submit(number, 2)
+	job, attempts := h.until(id, fax.Failed) // at once, then it is given up
+	if len(attempts) != 2 || attempts[0].Parameters.Standard || !attempts[1].Parameters.Standard || job.Cause != fax.Image {
+		t.Errorf("%+v %+v", job, attempts)
+	}
+	if !strings.Contains(job.Error, "2 times") {
+		t.Error(job.Error)
+	}
+}
