@@ -51,6 +51,7 @@ type API struct {
 	limits  *buckets // by key and route; nil without a limit
 	origin  *http.CrossOriginProtection
 	ready   readiness
+	streams streams
 	pace    pace
 	public  http.Handler
 	inside  http.Handler

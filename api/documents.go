@@ -22,6 +22,7 @@ func (a *API) documentRoutes() []route {
 		{"GET /fax/{id}/pages/{page}", faxRead, a.preview},
 		{"POST /fax/{id}/pdf-link", faxRead, a.makeLink},
 		{"GET /fax/{id}/pdf", "", a.pdf},
+		{"GET /fax/{id}/events", faxRead, a.events},
 	}
 }
 
