@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/store"
 )
 
 // What one fax found out about a number, the next one starts with, and its
@@ -36,23 +38,40 @@ func TestTheSecondFaxKnowsTheNumber(t *testing.T) {
 // a person, without a call; released, it is sent.
 func TestASuspectNumberIsNotCalled(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, simulator.Config{Speed: 200}, nil)
 	const number = "15551230021"
-	h.sim.Script(number, simulator.Outcome{Code: 3})
-	first := h.submit(number, 1)
-	job, _ := h.until(first, fax.Retry)
-	h.sim.Script(number, simulator.Outcome{Code: 3})
-	h.release(first)
-	job, attempts := h.until(first, fax.Retry, fax.Held)
-	if len(attempts) != 2 || attempts[0].Parameters.T38 == attempts[1].Parameters.T38 {
-		t.Errorf("%+v", attempts)
+	h := newHouse(t, simulator.Config{Speed: 200}, knowing(t, number, fax.Destination{NotAFax: 2, UpdatedAt: time.Now()}))
+	id := h.submit(number, 1)
+	job, attempts := h.until(id, fax.Held)
+	if len(attempts) != 0 || job.Cause != fax.NotAFax || !strings.Contains(job.Error, "Check the number") {
+		t.Errorf("%+v %+v", job, attempts)
 	}
-	// Releasing it said that the number is right, so it was asked once more.
-	second := h.submit(number, 1)
-	_ = job
-	dials := h.ledger("dial")
-	if job, _ = h.until(second, fax.Held, fax.Queued); job.State == fax.Held && h.ledger("dial") != dials {
-		t.Errorf("called: %+v", job)
+	h.release(id)
+	h.until(id, fax.Done)
+}
+
+// knowing makes a number known, by a call before the daemon starts.
+func knowing(t *testing.T, number fax.Number, known fax.Destination) func(*controller.Config) {
+	return func(c *controller.Config) {
+		t.Helper()
+		ctx, due := t.Context(), time.Now()
+		job, _, err := c.Store.Create(ctx, fax.Job{ID: fax.NewJobID(), To: number, Documents: 1}, store.Idempotency{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Store.Prepared(ctx, job.ID, 1); err != nil {
+			t.Fatal(err)
+		}
+		claimed, err := c.Store.Claim(ctx, store.ClaimRequest{Now: due.Add(time.Second), Limit: 1, LeaseUntil: due.Add(time.Minute),
+			Plan: func(store.Candidate) (fax.Attempt, bool) {
+				return fax.Attempt{ID: fax.NewAttemptID(), Token: "0", Gateway: "carrier"}, true
+			}})
+		if err != nil || len(claimed) != 1 {
+			t.Fatal(claimed, err)
+		}
+		_, _, err = c.Store.Finish(ctx, claimed[0].Attempt.ID, fax.Result{Cause: fax.NotAFax}, store.Outcome{State: fax.Failed, Known: &known})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
