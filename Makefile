@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINTER  := v2.15.0
 lint    := bin/golangci-lint-$(LINTER)/golangci-lint
 
-.PHONY: build demo test lint lint-tool vet chaos fuzz bench clean
+.PHONY: build demo test lint lint-tool vet chaos fuzz bench clean simulate
 .DEFAULT_GOAL := build
 
 # One static binary. The go command knows best whether it is out of date.
@@ -22,6 +22,11 @@ PACKAGES ?= ./...
 test:
 	@.ci/deps test
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m $(ARGS) $(PACKAGES)
+
+# The planner's rules beside those of others, on a population of machines with
+# known ailments. ARGS='-seed 2' makes another one.
+simulate:
+	go test -count=1 -run TestPolicies -v ./controller/plan/simulate -args -machines 500 -faxes 5000 $(ARGS)
 
 lint: lint-tool
 	$(lint) run ./...
