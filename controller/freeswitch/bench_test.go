@@ -80,7 +80,7 @@ func greet(conn net.Conn) error {
 	if _, err := io.WriteString(conn, "Content-Type: auth/request\n\n"); err != nil {
 		return err
 	}
-	if _, err := newFrameReader(conn, Limits{}.withDefaults(), nil).next(); err != nil {
+	if _, err := newFrameReader(conn, &unlimited, nil).next(); err != nil {
 		return err
 	}
 	_, err := io.WriteString(conn, "Content-Type: command/reply\nReply-Text: +OK accepted\n\n")

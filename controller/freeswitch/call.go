@@ -76,8 +76,8 @@ func (t Timers) withDefaults() Timers {
 type Call struct {
 	conn   net.Conn
 	reader *frameReader
-	limits Limits
-	timers Timers
+	limits *Limits // the listener's
+	timers *Timers
 	uuid   string
 
 	// The read deadline is the call's watchdog. Once the call is hung up nothing
@@ -100,34 +100,36 @@ var (
 	ErrNotAsync = errors.New(`the socket application runs without "async full": in originate it must be quoted, '&socket(HOST:PORT async full)'`)
 )
 
-// serveCall drives one connection to its end and returns why it ended, nil for
-// a call that was heard out.
-func serveCall(ctx context.Context, conn net.Conn, limits Limits, timers Timers, count func(), host Host) error {
-	stranger := limits
-	stranger.BodyBytes = min(limits.BodyBytes, maxNotice)
-	c := &Call{conn: conn, limits: limits, timers: timers, reader: newFrameReader(conn, stranger, count)}
-	said, err := c.handshake()
+// serve drives the connection to its end and returns why it ended, nil for a
+// call that was heard out.
+func (c *Call) serve(ctx context.Context, host Host) error {
+	session, err := c.introduce(host)
 	if err != nil {
 		return err
-	}
-	c.reader.limits = limits
-	session := host.Admit(c, said)
-	if session == nil {
-		return &refusal{NoSuchCall, "no live call has this token"}
-	}
-	if !said.Async || !said.Full {
-		c.hangup()
-		session.Gone(ErrNotAsync)
-		return &refusal{NotAsync, ErrNotAsync.Error()}
 	}
 	err = c.run(ctx, session)
 	session.Gone(err)
 	return err
 }
 
-// maxNotice bounds the bodies of what may come before the answer to "connect",
-// which has none.
-const maxNotice = 1024
+// introduce finds out whose call this is.
+func (c *Call) introduce(host Host) (Session, error) {
+	said, err := c.handshake()
+	if err != nil {
+		return nil, err
+	}
+	c.reader.limits = c.limits
+	session := host.Admit(c, said)
+	if session == nil {
+		return nil, &refusal{NoSuchCall, "no live call has this token"}
+	}
+	if !said.Async || !said.Full {
+		c.hangup()
+		session.Gone(ErrNotAsync)
+		return nil, &refusal{NotAsync, ErrNotAsync.Error()}
+	}
+	return session, nil
+}
 
 // handshake asks the peer who it is; all of it must arrive within
 // Limits.Handshake.

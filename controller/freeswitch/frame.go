@@ -77,7 +77,7 @@ type frameReader struct {
 	src    io.Reader
 	raw    syscall.RawConn // nil when src has no file descriptor
 	ready  func(fd uintptr) bool
-	limits Limits
+	limits *Limits
 	count  func() // called for each frame
 
 	buf  []byte // from buffers, or larger; nil while nothing is pending
@@ -95,7 +95,7 @@ const bufferSize = 16 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-func newFrameReader(src io.Reader, limits Limits, count func()) *frameReader {
+func newFrameReader(src io.Reader, limits *Limits, count func()) *frameReader {
 	fr := &frameReader{src: src, limits: limits, count: count, tokens: float64(limits.Frames), filled: time.Now()}
 	if sc, ok := src.(syscall.Conn); ok {
 		fr.raw, _ = sc.SyscallConn()
@@ -108,18 +108,31 @@ func newFrameReader(src io.Reader, limits Limits, count func()) *frameReader {
 // deadline. Errors of the peer are *refusal; the end of the stream is io.EOF
 // between frames and io.ErrUnexpectedEOF within one.
 func (fr *frameReader) next() (frame, error) {
+	if err := fr.await(); err != nil {
+		return frame{}, err
+	}
+	return fr.read()
+}
+
+// await waits for the first byte of a frame. It is where quiet calls spend
+// their lives, so it and its callers keep their stacks small.
+func (fr *frameReader) await() error {
 	// Blank lines between messages are tolerated, as mod_event_socket does.
 	for {
 		for fr.r < fr.w && (fr.buf[fr.r] == '\n' || fr.buf[fr.r] == '\r') {
 			fr.r++
 		}
 		if fr.r < fr.w {
-			break
+			return nil
 		}
 		if err := fr.fill(1); err != nil {
-			return frame{}, err
+			return err
 		}
 	}
+}
+
+// read reads the frame that has begun.
+func (fr *frameReader) read() (frame, error) {
 	headLen, sep, err := fr.readHead()
 	if err != nil {
 		return frame{}, err

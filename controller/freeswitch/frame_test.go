@@ -21,7 +21,7 @@ var unlimited = Limits{Frames: 1 << 30}.withDefaults()
 // heard reads everything and returns the events, as text that compares.
 func heard(tb testing.TB, r io.Reader, limits Limits) (all []string, err error) {
 	tb.Helper()
-	fr := newFrameReader(r, limits, nil)
+	fr := newFrameReader(r, &limits, nil)
 	for {
 		f, err := fr.next()
 		if err != nil {
@@ -232,7 +232,7 @@ func TestHostileFrames(t *testing.T) {
 func TestAnnouncedLengthCostsNothing(t *testing.T) {
 	t.Parallel()
 	limits := Limits{BodyBytes: 1 << 30}.withDefaults()
-	fr := newFrameReader(strings.NewReader("Content-Length: 1000000000\n\nshort"), limits, nil)
+	fr := newFrameReader(strings.NewReader("Content-Length: 1000000000\n\nshort"), &limits, nil)
 	if _, err := fr.next(); err != io.ErrUnexpectedEOF {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestHeader(t *testing.T) {
 func TestQuietConnectionHoldsNoBuffer(t *testing.T) {
 	t.Parallel()
 	large := fmt.Sprintf("Content-Length: %d\n\n%s", 5*bufferSize, strings.Repeat("x", 5*bufferSize))
-	fr := newFrameReader(strings.NewReader(large), unlimited, nil)
+	fr := newFrameReader(strings.NewReader(large), &unlimited, nil)
 	if _, err := fr.next(); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ const maxAllocs = 6
 func TestReaderAllocations(t *testing.T) {
 	event := hangupComplete(t)
 	const n = 200
-	fr := newFrameReader(overTCP(t, bytes.Repeat(event, n+1), 1<<20), unlimited, nil)
+	fr := newFrameReader(overTCP(t, bytes.Repeat(event, n+1), 1<<20), &unlimited, nil)
 	got := testing.AllocsPerRun(n-1, func() {
 		f, err := fr.next()
 		if err != nil {

@@ -120,7 +120,7 @@ func dialSwitch(ctx context.Context, addr, password string, limits Limits, timeo
 	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	conn.SetDeadline(time.Now().Add(timeout))
-	fr := newFrameReader(conn, limits, nil)
+	fr := newFrameReader(conn, &limits, nil)
 	if err := authenticate(conn, fr, password); err != nil {
 		conn.Close()
 		return nil, nil, fmt.Errorf("%s: %w", addr, err)

@@ -448,7 +448,7 @@ func TestRelayAdmitsNoStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	g := &guard{listener: l, ticket: "right", up: out, replies: newFrameReader(out, x.link.config.Limits, nil), ended: func(err error) { ended <- err }, done: make(chan struct{})}
+	g := &guard{listener: l, ticket: "right", up: out, replies: newFrameReader(out, &x.link.config.Limits, nil), ended: func(err error) { ended <- err }, done: make(chan struct{})}
 	go g.run(20 * time.Second)
 	for _, said := range []string{"auth wrong\r\n\r\n", "auth \r\n\r\n", strings.Repeat("x", 100)} {
 		conn, err := net.Dial("tcp", l.Addr().String())

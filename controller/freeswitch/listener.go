@@ -23,8 +23,9 @@ type ListenerConfig struct {
 
 // Listener takes the connections of answered calls.
 type Listener struct {
-	config ListenerConfig
-	tcp    *net.TCPListener
+	config    ListenerConfig
+	strangers Limits // of a connection that has not said who it is
+	tcp       *net.TCPListener
 
 	mu       sync.Mutex
 	open     map[net.Conn]struct{}
@@ -43,8 +44,17 @@ func Listen(c ListenerConfig) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event socket for calls: %w", err)
 	}
-	return &Listener{config: c, tcp: l.(*net.TCPListener), open: map[net.Conn]struct{}{}, from: map[netip.Addr]int{}}, nil
+	strangers := c.Limits
+	strangers.BodyBytes = min(c.Limits.BodyBytes, maxNotice)
+	return &Listener{
+		config: c, strangers: strangers, tcp: l.(*net.TCPListener),
+		open: map[net.Conn]struct{}{}, from: map[netip.Addr]int{},
+	}, nil
 }
+
+// maxNotice bounds the bodies of what may come before the answer to "connect",
+// which has none.
+const maxNotice = 1024
 
 // Addr returns the bound address.
 func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
@@ -137,8 +147,21 @@ func (l *Listener) leave(conn *net.TCPConn, peer netip.Addr) {
 
 func (l *Listener) serve(ctx context.Context, conn *net.TCPConn, peer netip.Addr, host Host) {
 	defer l.leave(conn, peer)
+	if err := l.newCall(conn).serve(ctx, host); err != nil {
+		l.cut(peer, err)
+	}
+}
+
+func (l *Listener) newCall(conn *net.TCPConn) *Call {
 	conn.SetKeepAliveConfig(l.config.Limits.keepAlive())
-	err := serveCall(ctx, conn, l.config.Limits, l.config.Timers, l.config.Metrics.frames.Inc, host)
+	return &Call{
+		conn: conn, limits: &l.config.Limits, timers: &l.config.Timers,
+		reader: newFrameReader(conn, &l.strangers, l.config.Metrics.frames.Inc),
+	}
+}
+
+// cut counts and logs what a peer did wrong.
+func (l *Listener) cut(peer netip.Addr, err error) {
 	if r := l.config.Metrics.cut(err); r != nil {
 		l.config.Logger.Warn("connection cut", "peer", peer, "reason", r.reason, "error", r.detail)
 	}

@@ -29,6 +29,7 @@ type house struct {
 	registry *prometheus.Registry
 	calls    chan *guest
 	stop     func() // returns when every call is gone
+	before   func() // called by Fax, if set
 	fax      Fax
 	faxErr   error
 }
@@ -46,6 +47,9 @@ type guest struct {
 }
 
 func (g *guest) Fax(context.Context) (Fax, error) {
+	if g.h.before != nil {
+		g.h.before()
+	}
 	close(g.faxing)
 	return g.h.fax, g.h.faxErr
 }
@@ -141,7 +145,7 @@ type peer struct {
 func newPeer(t testing.TB, conn net.Conn) *peer {
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	t.Cleanup(func() { conn.Close() })
-	return &peer{t: t, conn: conn.(*net.TCPConn), in: newFrameReader(conn, unlimited, nil)}
+	return &peer{t: t, conn: conn.(*net.TCPConn), in: newFrameReader(conn, &unlimited, nil)}
 }
 
 func (h *house) dial() *peer {

@@ -59,7 +59,7 @@ func Events(recording []Message, heard func(events.Event)) error {
 		}
 	}
 	limits := Limits{Frames: 1 << 30}.withDefaults()
-	for fr := newFrameReader(&said, limits, nil); ; {
+	for fr := newFrameReader(&said, &limits, nil); ; {
 		f, err := fr.next()
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -51,10 +51,12 @@ func (w *watch) reply() (string, error) {
 func (w *watch) toTheEnd() error {
 	w.arm()
 	for !w.ended {
-		f, err := w.call.reader.next()
+		err := w.call.reader.await()
+		if err == nil {
+			err = w.heed()
+		}
 		switch {
 		case err == nil:
-			w.tell(f)
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
 		case !w.call.hangup() && w.call.overdue():
@@ -62,6 +64,14 @@ func (w *watch) toTheEnd() error {
 		}
 	}
 	return nil
+}
+
+func (w *watch) heed() error {
+	f, err := w.call.reader.read()
+	if err == nil {
+		w.tell(f)
+	}
+	return err
 }
 
 // arm sets the watchdog by what is known of the call.
