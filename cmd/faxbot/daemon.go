@@ -90,6 +90,9 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 		RequestsPerMinute: s.HTTP.MaxRequestsPerMinute,
 		InsecureNoAuth:    s.HTTP.InsecureNoAuth,
 		Version:           version(),
+		PublicURL:         s.HTTP.PublicURL,
+		LinkTTL:           time.Duration(s.HTTP.LinkMinutes) * time.Minute,
+		Settings:          s.report(),
 	})
 	d.public.serves("REST", rest.Server(rest.Public()))
 	d.internal.serves("metrics and the result hook", rest.Server(rest.Internal()))

@@ -26,6 +26,14 @@ const (
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Send faxes: REST on one side, FreeSWITCH on the other."`
 	Demo     demoCommand     `cmd:"" help:"Send a real fax through a simulated FreeSWITCH and watch it."`
+	Send     sendCommand     `cmd:"" group:"Client" help:"Send a fax through a daemon; with --wait, follow it to its end."`
+	List     listCommand     `cmd:"" group:"Client" help:"List faxes, the latest first."`
+	Show     showCommand     `cmd:"" group:"Client" help:"Show a fax and its calls."`
+	Watch    watchCommand    `cmd:"" group:"Client" help:"Follow a fax to its end; the exit status tells it."`
+	Cancel   cancelCommand   `cmd:"" group:"Client" help:"Cancel a fax, also in mid-call."`
+	Resend   resendCommand   `cmd:"" group:"Client" help:"Send the documents of a fax again, also to another number."`
+	Release  releaseCommand  `cmd:"" group:"Client" help:"Send a held fax on its way again."`
+	Keys     keysCommand     `cmd:"" group:"Client" help:"Make, list, rotate and revoke API keys."`
 	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
 	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
@@ -56,6 +64,9 @@ func run(args []string, in io.Reader, out, errout io.Writer) int {
 		fmt.Fprintf(errout, "faxbot: %v\n", err)
 		if errors.As(err, new(*settingsError)) {
 			return exitUsage
+		}
+		if end := (*outcome)(nil); errors.As(err, &end) {
+			return end.status
 		}
 		return exitFailed
 	}

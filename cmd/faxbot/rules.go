@@ -43,6 +43,7 @@ var advice = map[string]string{
 	"network":             "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
 	"gateway":             "use the gateway's name in mod_sofia: 1 to 64 letters, digits, dots, dashes and underscores",
 	"callerid":            "use an optional + and at most 20 digits",
+	"http_url":            "use an address like https://fax.example.net",
 	"word":                "use visible characters without spaces",
 	"oneof":               "use one of: %s",
 	"min":                 "use at least %s",

@@ -325,3 +325,31 @@ func TestDemoStaysForMore(t *testing.T) {
 		t.Errorf("exit status %d, want 0\n%s", s, h.serve.output())
 	}
 }
+
+// Administrators see the settings, and no secret.
+func TestSettingsAreShownWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100", "MAX_REQUESTS_PER_MINUTE=5000", "FAX_HEADER=Doe Ltd")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.rest+"/admin/config", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-API-Key", testKey)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shown := range []string{`"MAX_REQUESTS_PER_MINUTE":5000`, `"FAX_HEADER":"Doe Ltd"`, `"API_KEY":true`, `"FREESWITCH_HOOK_SECRET":true`, `"DATABASE_URL":true`, `"FAXBOT_DRAIN":"5m0s"`} {
+		if !strings.Contains(string(text), shown) {
+			t.Errorf("%s is not in %s", shown, text)
+		}
+	}
+	if strings.Contains(string(text), "nobody-prints") {
+		t.Errorf("a secret is in %s", text)
+	}
+}

@@ -32,6 +32,8 @@ type httpSettings struct {
 	InsecureNoAuth       bool   `name:"insecure-no-auth" help:"Let everybody who reaches the address send faxes; only without API_KEY."`
 	MaxFileSizeMB        int64  `name:"max-file-size-mb" default:"10" env:"MAX_FILE_SIZE_MB" placeholder:"MB" validate:"min=1,max=1024" help:"All files of one fax together, in MiB (${default})."`
 	MaxRequestsPerMinute int    `name:"max-requests-per-minute" default:"0" env:"MAX_REQUESTS_PER_MINUTE" placeholder:"N" validate:"min=0" help:"Of one key, on one route; 0 for any number (${default})."`
+	PublicURL            string `name:"public-url" env:"PUBLIC_API_URL" placeholder:"URL" validate:"omitempty,http_url" help:"Where clients reach REST, for links to documents (links come without a host)."`
+	LinkMinutes          int    `name:"pdf-token-ttl-minutes" default:"60" env:"PDF_TOKEN_TTL_MINUTES" placeholder:"N" validate:"min=1,max=43200" help:"How long a link to a document is good (${default})."`
 }
 
 type storageSettings struct {

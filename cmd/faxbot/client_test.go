@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestClient runs scripts against a daemon with a simulated switch.
+//
+//	status N COMMAND…   runs a command that must end with status N
+//	keep NAME PATTERN   sets NAME to the first group of PATTERN in the last output
+func TestClient(t *testing.T) {
+	t.Parallel()
+	h := build(t, "200")
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/client",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("FAXBOT_URL", h.rest)
+			e.Setenv("FAXBOT_API_KEY", h.key)
+			return errors.Join(
+				os.WriteFile(filepath.Join(e.WorkDir, "three.pdf"), testFax, 0o600),
+				os.WriteFile(filepath.Join(e.WorkDir, "program"), []byte("\x7fELF\x02\x01\x01\x00"), 0o600),
+			)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"status": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				got, failed := 0, (*exec.ExitError)(nil)
+				if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
+					got = failed.ExitCode()
+				}
+				if got != want {
+					ts.Fatalf("status %d, want %d\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+				}
+			},
+			"keep": func(ts *testscript.TestScript, _ bool, args []string) {
+				m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+				if m == nil {
+					ts.Fatalf("no %s in %q", args[1], ts.ReadFile("stdout"))
+				}
+				ts.Setenv(args[0], m[1])
+			},
+		},
+	})
+}
