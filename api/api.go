@@ -124,7 +124,7 @@ func (a *API) shared(details bool) []route {
 
 // routes are those of the public listener.
 func (a *API) routes() []route {
-	return slices.Concat(a.shared(false), a.faxRoutes(), a.documentRoutes(), a.adminRoutes(), a.keyRoutes())
+	return slices.Concat(a.shared(false), a.faxRoutes(), a.planRoutes(), a.documentRoutes(), a.adminRoutes(), a.keyRoutes())
 }
 
 func (a *API) faxRoutes() []route {

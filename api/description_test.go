@@ -80,6 +80,7 @@ func TestDescriptionKnowsTheVocabulary(t *testing.T) {
 		"scopes":         {words("Scope"), texts(scopes)},
 		"statuses":       {words("Status"), texts(fax.Statuses)},
 		"causes":         {words("Cause"), texts(fax.Causes)},
+		"changes":        {words("Reason", "change"), texts(fax.Changes)},
 		"attempt states": {words("Attempt", "state"), texts(fax.AttemptStates)},
 		"codes":          {words("Refusal", "code"), slices.DeleteFunc(texts(slices.Collect(maps.Keys(statuses))), func(s string) bool { return s == string(gone) })},
 	} {

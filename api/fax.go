@@ -69,6 +69,7 @@ type attempt struct {
 	T38        *bool            `json:"t38"`
 	Remote     *string          `json:"remote_station"`
 	Parameters fax.Parameters   `json:"parameters"`
+	Reasons    []reasonView     `json:"reasons"`
 	CreatedAt  *string          `json:"created_at"`
 	AnsweredAt *string          `json:"answered_at"`
 	EndedAt    *string          `json:"ended_at"`
@@ -101,7 +102,7 @@ func detailedOf(j fax.Job, calls []fax.Attempt) detailed {
 func attemptOf(c fax.Attempt) attempt {
 	v := attempt{
 		ID: c.ID, Ordinal: c.Ordinal, State: c.State, Gateway: c.Gateway, Pages: c.Result.Pages,
-		Parameters: c.Parameters, CreatedAt: stamp(c.CreatedAt), AnsweredAt: stamp(c.AnsweredAt), EndedAt: stamp(c.EndedAt),
+		Parameters: c.Parameters, Reasons: reasonsOf(c.Reasons), CreatedAt: stamp(c.CreatedAt), AnsweredAt: stamp(c.AnsweredAt), EndedAt: stamp(c.EndedAt),
 	}
 	if c.State != fax.AttemptEnded {
 		return v

@@ -38,6 +38,9 @@ func TestClaimTakesTheMostUrgentThenTheLongestDue(t *testing.T) {
 		s.received(t, newJob())
 		must(s.AskCancel(t.Context(), s.queued(t, newJob()).ID))(t)
 
+		if n := must(s.Ahead(t.Context(), s.find(t, b), now()))(t); n != 2 {
+			t.Errorf("%d are ahead", n)
+		}
 		if got := ids(s.claim(t, 2)); !slices.Equal(got, []fax.JobID{first, a}) {
 			t.Errorf("first %v", got)
 		}

@@ -1,0 +1,54 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch/simulator"
+)
+
+// What will happen is told before it happens, with the evidence, and what was
+// learned can be seen and erased.
+func TestPlanAndMemory(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	const to = "15551230030"
+	s.get("/destinations/"+to).want(404, fax.NotFound)
+	s.sim.Script(to, simulator.Outcome{Code: 6}) // cannot train
+	id := s.send(to)
+	s.until(id, fax.Retry)
+	a := s.get("/fax/" + id + "/plan").ok(200)
+	changes := a.fields["changes"].([]any)
+	if len(changes) != 1 || changes[0].(map[string]any)["change"] != "v17_off" || a.fields["call_at"] == nil || a.fields["done_at"] == nil {
+		t.Errorf("%s", a.body)
+	}
+	if said := a.fields["text"].(string); !strings.Contains(said, "9600") || !strings.Contains(said, "of this fax") {
+		t.Error(said)
+	}
+	a = s.get("/destinations/" + to).ok(200)
+	if a.fields["failing"] != 1.0 || a.fields["rest_until"] == nil || len(a.fields["limits"].([]any)) != 1 {
+		t.Errorf("%s", a.body)
+	}
+	_, stranger := s.newKey(`{"scopes":["fax:read","fax:send"]}`)
+	s.do(request{method: "GET", path: "/destinations/" + to, header: as(stranger)}).want(404, fax.NotFound)
+	s.do(request{method: "GET", path: "/fax/" + id + "/plan", header: as(stranger)}).want(404, fax.NotFound)
+	s.do(request{method: "DELETE", path: "/destinations/" + to, header: as(stranger)}).want(401, fax.Unauthorized)
+
+	s.sim.Script(to, simulator.Outcome{})
+	s.do(request{method: "POST", path: "/fax/" + id + "/release"}).ok(200)
+	a = s.until(id, fax.Done)
+	calls := a.fields["attempts"].([]any)
+	if reasons := calls[1].(map[string]any)["reasons"].([]any); len(reasons) != 1 {
+		t.Errorf("%s", a.body)
+	}
+	if a = s.get("/fax/" + id + "/plan").ok(200); a.fields["text"] != "It is delivered." || a.fields["call_at"] != nil || a.fields["gateway"] != nil {
+		t.Errorf("%s", a.body)
+	}
+	if a = s.get("/destinations/" + to).ok(200); a.fields["delivered"] != 1.0 || a.fields["last_good"].(map[string]any)["v17"] != false {
+		t.Errorf("%s", a.body)
+	}
+	s.do(request{method: "DELETE", path: "/destinations/" + to}).ok(204)
+	s.get("/destinations/"+to).want(404, fax.NotFound)
+	s.get("/destinations/12").want(400, fax.BadNumber)
+}

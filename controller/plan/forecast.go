@@ -1,0 +1,169 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// Queue is what stands before a fax whose time has come.
+type Queue struct {
+	Ahead int     // faxes that are called before it
+	CPS   float64 // new calls per second
+	Lines int     // calls at once
+}
+
+// Forecast is what will happen to a fax, as far as it is known now.
+type Forecast struct {
+	State fax.State
+	Why   string // why it stands so; "" while nothing has gone wrong
+	// Call is how the next call is placed, or the one under way; nil when there
+	// will be none, or not before a person has decided.
+	Call     *Call
+	At       time.Time    // when it is placed; zero when it is under way or waits for what has no time
+	Waits    []fax.Reason // what keeps it from being placed now
+	Ahead    int
+	Pages    int     // still to be confirmed
+	Pace     float64 // seconds a page, assumed
+	Learned  bool    // from this number
+	Done     time.Time
+	Deadline time.Time // no call begins after it
+}
+
+// assumedPace is that of a machine of which nothing is known: a page of text
+// takes half a minute at 14400 bit/s, and the call begins with as much.
+const (
+	assumedPace = 35.0 // s
+	assumedRing = 15 * time.Second
+)
+
+// Expect makes the forecast of a fax. Of a fax that is on the line the last
+// call has not ended.
+func Expect(s Situation, q Queue) Forecast {
+	job := s.Job
+	f := Forecast{State: job.State, Why: job.Error, Pages: max(0, job.Pages-job.Confirmed), Pace: assumedPace, Deadline: job.Deadline}
+	if s.Known.PageSeconds > 0 {
+		f.Pace, f.Learned = s.Known.PageSeconds, true
+	}
+	line := time.Duration(f.Pace*float64(f.Pages)) * time.Second
+	switch {
+	case job.State.OnTheLine() && len(s.Calls) > 0:
+		a := s.Calls[len(s.Calls)-1]
+		f.Call = &Call{a.Gateway, a.Parameters, a.Reasons}
+		f.Pages = max(0, job.Pages-a.Parameters.StartPage-a.Result.Pages)
+		line = time.Duration(f.Pace*float64(f.Pages)) * time.Second
+		f.Done = s.Now.Add(line)
+		if !a.Answered() {
+			f.Done = f.Done.Add(assumedRing)
+		}
+		return f
+	case job.State != fax.Queued && job.State != fax.Retry:
+		return f
+	}
+	next := Next(s)
+	f.Call = &next
+	f.At = later(s.Now, job.DueAt)
+	if rest := s.Known.RestUntil; rest.After(f.At) {
+		f.At = rest
+		f.Waits = append(f.Waits, fax.Reason{Change: fax.Rest, Cause: s.Known.RestCause, Calls: max(1, s.Known.Failing), Number: true})
+	}
+	if next.Gateway == "" {
+		f.At = time.Time{}
+		f.Waits = append(f.Waits, fax.Reason{Change: fax.QueueHeld})
+		return f
+	}
+	if f.Ahead = q.Ahead; q.Ahead > 0 && q.CPS > 0 && q.Lines > 0 {
+		// Either new calls are the limit, or lines that are in use.
+		each := math.Max(1/q.CPS, (assumedRing.Seconds()+3*assumedPace)/float64(q.Lines))
+		f.At = f.At.Add(time.Duration(float64(q.Ahead) * each * float64(time.Second)))
+	}
+	f.Done = f.At.Add(assumedRing + line)
+	return f
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Text is the forecast for a person, in sentences.
+func (f Forecast) Text(now time.Time) string {
+	var say []string
+	add := func(format string, args ...any) { say = append(say, fmt.Sprintf(format, args...)) }
+	if f.Why != "" {
+		add("%s", f.Why)
+	}
+	clock := func(t time.Time) string {
+		t = t.UTC()
+		if t.Sub(now) < 20*time.Hour {
+			return t.Format("15:04 MST")
+		}
+		return t.Format("2 Jan 15:04 MST")
+	}
+	switch f.State {
+	case fax.Received:
+		add("The documents are being made into pages; then it is called.")
+	case fax.Held:
+		add("It waits for a person to release or cancel it.")
+	case fax.Done:
+		add("It is delivered.")
+	case fax.Failed, fax.Cancelled:
+		add("Nothing more will happen.")
+	case fax.Dialing, fax.Sending:
+		add("%s", map[fax.State]string{fax.Dialing: "It is being called", fax.Sending: "It is being sent"}[f.State]+" through "+f.Call.Gateway+".")
+	default:
+		switch wait := f.At.Sub(now); {
+		case f.At.IsZero():
+			add("It is called as soon as a gateway can be used.")
+		case wait < 5*time.Second:
+			add("It is called now through %s.", f.Call.Gateway)
+		default:
+			add("It is called at %s, in %s, through %s.", clock(f.At), spoken(wait), f.Call.Gateway)
+		}
+		for _, r := range f.Waits {
+			if r.Change != fax.QueueHeld {
+				add("%s", r)
+			}
+		}
+		if f.Ahead > 0 {
+			add("%s called before it.", plural(f.Ahead, "fax is", "faxes are"))
+		}
+	}
+	if f.Call == nil {
+		return strings.Join(say, " ")
+	}
+	for _, r := range f.Call.Reasons {
+		add("%s", r)
+	}
+	if !f.Done.IsZero() && f.Pages > 0 {
+		from := "assumed"
+		if f.Learned {
+			from = "as this number took before"
+		}
+		add("If all goes well it is delivered at about %s: %s at %.0f seconds each, %s.", clock(f.Done), plural(f.Pages, "page", "pages"), f.Pace, from)
+	}
+	return strings.Join(say, " ")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// spoken is a duration as people say it.
+func spoken(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return plural(int(d.Round(time.Second).Seconds()), "second", "seconds")
+	case d < 90*time.Minute:
+		return plural(int(d.Round(time.Minute).Minutes()), "minute", "minutes")
+	}
+	return plural(int(d.Round(time.Hour).Hours()), "hour", "hours")
+}
