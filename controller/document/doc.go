@@ -2,10 +2,29 @@
 // keeps both.
 //
 // A Reception streams the files of one job to disk and answers at once whether
-// they are of a kind that can be faxed. Prepare, later and elsewhere, has
-// Ghostscript draw them as one TIFF (TIFF/F, RFC 2306: 1728 pixels a line, ITU-T
-// T.6 compression), reads the result back, and only then puts it in its place.
-// What is in its place is therefore complete, and stays after a power failure.
+// they are of a kind that can be faxed. Prepare, later and elsewhere, makes them
+// one TIFF (TIFF/F, RFC 2306: 1728 pixels a line, ITU-T T.6 compression) and only
+// then puts it in its place. What is in its place is therefore complete, and
+// stays after a power failure.
+//
+// # From grey to black and white
+//
+// Every kind of document first becomes grey pages with the pixels of the fax.
+// Text and pictures are drawn here; Ghostscript draws PDFs, and averages the
+// pixels of scans instead of leaving some out, which would lose thin lines. Then
+// ink.go decides on black and white by what surrounds a pixel.
+//
+// # One interpreter for each document
+//
+// A PDF is a program by a stranger. The Ghostscript that runs it is started
+// before there is a document, since that takes ten times as long as drawing a
+// page, then draws one and ends. Interpreters that draw several would be faster
+// still under full load, but a document that takes one over could read or change
+// all later ones; a start takes its time of a processor either way. An
+// interpreter is an unprivileged user when the daemon is root; it has no network
+// where the kernel allows (Linux namespaces), can write no file, opens no file of
+// ours but the document, which has no name, and has limits of time and memory
+// that hold without the daemon.
 //
 // # Folder
 //

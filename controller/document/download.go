@@ -49,7 +49,7 @@ func (f *Folder) PDF(ctx context.Context, id fax.JobID, w io.Writer) error {
 	return nil
 }
 
-// faxToPDF packs the pages of a fax that readFax has accepted into a PDF (ISO
+// faxToPDF packs the pages of a fax that Prepare has made into a PDF (ISO
 // 32000-1). A page is one image, whose T.6 code is taken as it is (7.4.6).
 func faxToPDF(file *os.File, to io.Writer) error {
 	st, err := file.Stat()

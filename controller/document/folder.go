@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type Config struct {
 	MaxPages    int           // of one fax; 500 when 0
 	Timeout     time.Duration // of one Prepare; 60 s when 0
 	Ghostscript string        // program; "gs" from PATH when empty
+	Spare       int           // interpreters kept ready after the first PDF, 30 MB each; as many as processors when 0, none when negative
 	Logger      *slog.Logger  // slog.Default when nil
 }
 
@@ -51,6 +53,8 @@ type Folder struct {
 	Config
 	stage string   // ours alone, inside DIR/incoming
 	lock  *os.File // held as long as stage is in use
+	spare spares
+	level atomic.Int32 // of confinement that this system allows
 }
 
 // Open makes the folders and sweeps what earlier processes left half done.
@@ -161,6 +165,7 @@ func lockStage(stage string) (*os.File, error) {
 // Close removes what is under way. No other method may be running or be called
 // afterwards.
 func (f *Folder) Close() error {
+	f.stopSpares()
 	return errors.Join(os.RemoveAll(f.stage), f.lock.Close())
 }
 

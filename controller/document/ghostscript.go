@@ -1,14 +1,16 @@
 package document
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"image"
+	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -30,10 +32,6 @@ const (
 	maxOutput   = 128 << 20
 	oldestMajor = 10 // the first with the PDF interpreter that fax.ps was written for
 )
-
-// limited runs a program under limits that also hold when the daemon is gone. A
-// limit that cannot be set is already stricter.
-const limited = `ulimit -t "$1"; ulimit -v "$2"; ulimit -f "$3"; shift 3; exec "$@"`
 
 // ghostscript finds the program.
 func (f *Folder) ghostscript() (string, error) {
@@ -67,61 +65,113 @@ func (f *Folder) checkGhostscript(ctx context.Context) error {
 	return nil
 }
 
-// draw has Ghostscript draw the PDFs, by their names in the folder work, into
-// work/fax.tiff, and returns how many pages that should have.
-func (f *Folder) draw(ctx context.Context, work string, pdfs []string, opt Options) (int, error) {
-	gs, err := f.ghostscript()
+// drawPDF has Ghostscript draw the PDF from, file n of so many.
+func (f *Folder) drawPDF(ctx context.Context, from string, n, files int, to *faxWriter) error {
+	e, err := f.engine()
 	if err != nil {
-		return 0, &fax.Error{Problem: fax.Unavailable, Detail: "Documents cannot be converted now: Ghostscript is not installed on the server", Cause: err}
+		return &fax.Error{Problem: fax.Unavailable, Detail: "Documents cannot be converted now: Ghostscript is not installed on the server", Cause: err}
 	}
-	if err := os.WriteFile(filepath.Join(work, "fax.ps"), program, 0o600); err != nil {
-		return 0, unavailable("converting a document", err)
+	defer e.close()
+	in, err := os.Open(from)
+	if err != nil {
+		return err
 	}
-	args := []string{
-		"-c", limited, "sh",
-		strconv.Itoa(int(f.Timeout.Seconds()) + 1), strconv.Itoa(maxMemory >> 10), strconv.Itoa(maxOutput / 512),
-		gs, "-dSAFER", "-dBATCH", "-dNOPAUSE", "-q", "-P-",
-		"-sDEVICE=tiffg4", "-r" + opt.Resolution.dpi(), "-dMaxStripSize=0", "-sOutputFile=" + tiffName,
-		"-dFaxFirst=" + strconv.Itoa(opt.First), "-dFaxLast=" + strconv.Itoa(opt.Last), "-dFaxMaxPages=" + strconv.Itoa(f.MaxPages),
+	_, err = io.Copy(e.doc, in)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return err
 	}
-	var calls strings.Builder
-	for _, name := range pdfs {
-		args = append(args, "--permit-file-read="+name)
-		fmt.Fprintf(&calls, "(%s) faxfile ", name)
+	stop := context.AfterFunc(ctx, e.kill)
+	defer stop()
+	before, made := to.seen, to.made.Pages
+	e.order(to.opt.Resolution, max(1, to.opt.First-before), to.opt.Last-before, to.limit-made)
+	to.seen = max(before, to.opt.First-1)
+	failed := e.read(to.Page)
+	if failed != nil {
+		e.kill()
 	}
-	args = append(args, "fax.ps", "-c", calls.String())
-
-	var said report
-	cmd := exec.CommandContext(ctx, "/bin/sh", args...) //nolint:gosec // no argument comes from a user
-	cmd.Dir = work
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + work, "TMPDIR=" + work, "LC_ALL=C"}
-	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
-	err = cmd.Run()
+	err = e.cmd.Wait()
 	if ctx.Err() != nil {
-		return 0, ctx.Err()
+		return ctx.Err()
 	}
-	if err := f.judge(&said, err, len(pdfs)); err != nil {
-		return 0, err
+	var refused *fax.Error
+	if errors.As(failed, &refused) {
+		return refused
 	}
-	if opt.First > said.pages {
-		return 0, fax.Errorf(fax.BadDocument, "There is no page %d to begin with: the fax has %d", opt.First, said.pages)
+	if err := f.judge(&e.said, err, n, files); err != nil {
+		return err
 	}
-	return min(opt.Last, said.pages) - opt.First + 1, nil
+	to.seen = before + e.said.pages
+	if want := max(0, min(to.opt.Last, to.seen)-max(to.opt.First, before+1)+1); failed != nil || to.made.Pages-made != want {
+		return damaged(fmt.Errorf("%d pages were drawn of %d: %w", to.made.Pages-made, want, failed))
+	}
+	return nil
+}
+
+// read hands on the pages as they are drawn, which are Netpbm's PGM, one after
+// the other. The image belongs to the next page afterwards.
+func (e *engine) read(page func(*image.Gray) error) error {
+	r := bufio.NewReaderSize(e.pages, 64<<10)
+	var pixels []byte
+	for {
+		if _, err := r.Peek(1); err != nil {
+			return nil // the end; whether it is a good one is told otherwise
+		}
+		var head [3]int // width, height, brightest
+		if magic, err := r.ReadString('\n'); err != nil || magic != "P5\n" {
+			return fmt.Errorf("no page: %.20q: %w", magic, err)
+		}
+		for i := 0; i < len(head); {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return err
+			}
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			for word := range strings.FieldsSeq(line) {
+				if i == len(head) {
+					return fmt.Errorf("no page: %.20q", line)
+				}
+				if head[i], err = strconv.Atoi(word); err != nil {
+					return err
+				}
+				i++
+			}
+		}
+		if head[0] != Width || head[1] < 1 || head[1] > maxRows || head[2] != 255 {
+			return fmt.Errorf("a page of %v", head)
+		}
+		if n := head[0] * head[1]; cap(pixels) < n {
+			pixels = make([]byte, n)
+		} else {
+			pixels = pixels[:n]
+		}
+		if _, err := io.ReadFull(r, pixels); err != nil {
+			return err
+		}
+		if err := page(&image.Gray{Pix: pixels, Stride: Width, Rect: image.Rect(0, 0, head[0], head[1])}); err != nil {
+			return err
+		}
+	}
+}
+
+// maxRows is more than fax.ps makes.
+const maxRows = 25 * int(Fine)
+
+func damaged(cause error) error {
+	return &fax.Error{Problem: fax.BadDocument, Detail: "The document is damaged and cannot be shown completely; export it to PDF again", Cause: cause}
 }
 
 // judge turns what Ghostscript did and said into a verdict: it ends with
 // success for many a document that it could not draw.
-func (f *Folder) judge(said *report, err error, files int) error {
-	if err == nil && said.trouble == nil && said.done == files && said.pages > 0 {
+func (f *Folder) judge(said *report, err error, n, files int) error {
+	if err == nil && said.trouble == nil && said.done == 1 && said.pages > 0 {
 		return nil
 	}
 	cause := fmt.Errorf("ghostscript: %w: %s", errors.Join(err, said.trouble), said.last)
 	which := "The document"
 	if files > 1 {
-		which = fmt.Sprintf("File %d", min(said.done+1, files))
+		which = fmt.Sprintf("File %d", n)
 	}
 	bad := func(format string, args ...any) error {
 		return &fax.Error{Problem: fax.BadDocument, Detail: which + " " + fmt.Sprintf(format, args...), Cause: cause}
@@ -141,8 +191,6 @@ func (f *Folder) judge(said *report, err error, files int) error {
 		return &fax.Error{Problem: fax.Unavailable, Detail: "No room left for documents; try again later", Cause: cause}
 	case signal == syscall.SIGXCPU:
 		return bad("takes longer than %s to convert; simplify it", f.Timeout)
-	case signal == syscall.SIGXFSZ, said.has(errSize):
-		return bad("has too much detail for a fax; simplify it or print it in black and white")
 	case said.has(errTooMany):
 		if files > 1 {
 			return &fax.Error{Problem: fax.BadDocument, Detail: fmt.Sprintf("The documents have more than %d pages together; split the fax", f.MaxPages), Cause: cause}
@@ -168,7 +216,6 @@ var (
 	errPortfolio = errors.New("a portfolio")
 	errMemory    = errors.New("out of memory")
 	errDisk      = errors.New("disk full")
-	errSize      = errors.New("output too large")
 	errEmpty     = errors.New("no pages")
 	errDamaged   = errors.New("content lost")
 )
@@ -242,10 +289,12 @@ func (r *report) read(line string) {
 	switch {
 	case strings.Contains(line, "requires a password"), strings.Contains(line, "Password did not work"):
 		found(errPassword)
+	case strings.Contains(line, "gpdf-collection"): // would be unpacked into temporary files
+		found(errPortfolio)
+	case strings.Contains(line, "Could not open temporary file"):
+		found(errMemory)
 	case strings.Contains(line, "No space left on device"):
 		found(errDisk)
-	case strings.Contains(line, "File too large"):
-		found(errSize)
 	case strings.Contains(line, "/VMerror"), strings.Contains(line, "out of memory"), strings.Contains(line, "memory allocation failed"):
 		found(errMemory)
 	case strings.Contains(line, "**** Error"), strings.HasPrefix(line, "Error: /"), lost.MatchString(line):

@@ -41,12 +41,6 @@ var codecs = map[Kind]struct {
 	TIFF: {tiff.DecodeConfig, tiff.Decode},
 }
 
-// Shades at and beyond which a picture is plain black and white.
-const (
-	paperBlack = 32
-	paperWhite = 224
-)
-
 // picture is one page made of an image.
 type picture struct {
 	image       image.Image
@@ -55,36 +49,25 @@ type picture struct {
 	orientation int // as TIFF 6.0 and Exif have it: 1 to 8
 }
 
-// imageToPDF writes the pictures of a file as pages.
-func (f *Folder) imageToPDF(ctx context.Context, from, to string, kind Kind, res Resolution) error {
+// drawPicture draws the pictures of a file, each on its page.
+func (f *Folder) drawPicture(ctx context.Context, from string, kind Kind, to *faxWriter) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // read only
-	file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer file.Close() //nolint:errcheck // a temporary file; a lost write is found when it is read
-
-	out := newPDF(file, paperWidth, paperHeight)
 	if kind == TIFF {
-		err = f.tiffPages(ctx, in, out, res)
-	} else {
-		var p picture
-		if p, err = decode(in, kind); err == nil {
-			p.width, p.height = points(p.image, pictureDPI, pictureDPI)
-			out.Picture(p, res)
-		}
+		return f.drawTIFF(ctx, in, to)
 	}
+	p, err := decode(in, kind)
 	if err != nil {
 		return err
 	}
-	return out.Close()
+	p.width, p.height = points(p.image, pictureDPI, pictureDPI)
+	return to.Page(p.sheet(to.opt.Resolution))
 }
 
-func (f *Folder) tiffPages(ctx context.Context, in *os.File, out *pdfWriter, res Resolution) error {
+func (f *Folder) drawTIFF(ctx context.Context, in *os.File, to *faxWriter) error {
 	st, err := in.Stat()
 	if err != nil {
 		return err
@@ -95,9 +78,6 @@ func (f *Folder) tiffPages(ctx context.Context, in *os.File, out *pdfWriter, res
 	}
 	if len(list) == 0 {
 		return fax.Errorf(fax.BadDocument, "The TIFF has no pages")
-	}
-	if len(list) > f.MaxPages {
-		return fax.Errorf(fax.BadDocument, "The TIFF has %d pages, more than %d; split it", len(list), f.MaxPages)
 	}
 	for n, d := range list {
 		if err := ctx.Err(); err != nil {
@@ -114,9 +94,44 @@ func (f *Folder) tiffPages(ctx context.Context, in *os.File, out *pdfWriter, res
 		if o := int(d.tag(tagOrientation)); o >= 1 && o <= 8 {
 			p.orientation = o
 		}
-		out.Picture(p, res)
+		if err := to.Page(p.sheet(to.opt.Resolution)); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// sheet draws the picture on a page of its size, by the same rules as fax.ps.
+func (p picture) sheet(res Resolution) *image.Gray {
+	g := grey(p.image)
+	quarter := map[int]int{3: 2, 4: 2, 5: 3, 6: 1, 7: 1, 8: 3}[p.orientation]
+	if p.orientation == 2 || p.orientation == 4 || p.orientation == 5 || p.orientation == 7 {
+		g = mirror(g)
+	}
+	wide, high := p.width, p.height
+	if quarter%2 == 1 {
+		wide, high = high, wide
+	}
+	if wide > faxWidth+1 && wide > high {
+		wide, high = high, wide
+		quarter += 3
+	}
+	scale := min(1, faxWidth/wide, faxMaxHeight/high)
+	width, rows := min(Width, max(1, int(wide*scale/72*204+0.5))), max(1, res.rows(high*scale))
+	if quarter%2 == 1 {
+		g = resize(g, rows, width)
+	} else {
+		g = resize(g, width, rows)
+	}
+	for range quarter % 4 {
+		g = turn(g)
+	}
+	out := blank(max(rows, res.rows(faxMinHeight)))
+	left := (Width - width) / 2
+	for y := range rows {
+		copy(out.Pix[y*out.Stride+left:], g.Pix[y*g.Stride:][:width])
+	}
+	return out
 }
 
 // dpi of a TIFF page; what is not plausible is replaced.
@@ -287,6 +302,37 @@ func shrink(g *image.Gray, width, height int) *image.Gray {
 	return out
 }
 
+// resize gives g another size. Pixels that become fewer are averaged; those that
+// become more are repeated.
+func resize(g *image.Gray, width, height int) *image.Gray {
+	g = shrink(g, width, height)
+	w, h := g.Rect.Dx(), g.Rect.Dy()
+	if w == width && h == height {
+		return g
+	}
+	out := image.NewGray(image.Rect(0, 0, width, height))
+	for y := range height {
+		from, to := g.Pix[y*h/height*g.Stride:], out.Pix[y*out.Stride:][:width]
+		for x := range to {
+			to[x] = from[x*w/width]
+		}
+	}
+	return out
+}
+
+// turn turns by 90 degrees to the right.
+func turn(g *image.Gray) *image.Gray {
+	w, h := g.Rect.Dx(), g.Rect.Dy()
+	out := image.NewGray(image.Rect(0, 0, h, w))
+	for y := range h {
+		line := g.Pix[y*g.Stride:][:w]
+		for x, v := range line {
+			out.Pix[x*out.Stride+h-1-y] = v
+		}
+	}
+	return out
+}
+
 // mirror turns left and right around.
 func mirror(g *image.Gray) *image.Gray {
 	out := image.NewGray(image.Rect(0, 0, g.Rect.Dx(), g.Rect.Dy()))
@@ -297,31 +343,4 @@ func mirror(g *image.Gray) *image.Gray {
 		}
 	}
 	return out
-}
-
-// pack gives the samples of g as a PDF wants them: with one bit each when there
-// is nothing but black and white, else with eight and more contrast, so that
-// paper becomes white and letters black instead of dotted.
-func pack(g *image.Gray) (samples []byte, bits int) {
-	w, h := g.Rect.Dx(), g.Rect.Dy()
-	plain := make([]byte, 0, w*h)
-	packed := make([]byte, (w+7)/8*h)
-	bits = 1
-	for y := range h {
-		line := g.Pix[y*g.Stride:][:w]
-		for x, v := range line {
-			plain = append(plain, uint8(min(255, max(0, (int(v)-paperBlack)*255/(paperWhite-paperBlack))))) //nolint:gosec // in range
-			switch v {
-			case 0xff:
-				packed[y*((w+7)/8)+x/8] |= 0x80 >> (x % 8)
-			case 0:
-			default:
-				bits = 8
-			}
-		}
-	}
-	if bits == 8 {
-		return plain, bits
-	}
-	return packed, bits
 }

@@ -104,7 +104,7 @@ func TestPictures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			id, made := prepare(t, f, file)
 			b := page(t, f, id, 1)
-			if d := made.Heights[0] - 8*196; made.Pages != 1 || d < -2 || d > 2 && name != "TIFF" {
+			if d := made.Sheets[0].Height - 8*196; made.Pages != 1 || d < -2 || d > 2 && name != "TIFF" {
 				t.Errorf("%+v", made)
 			}
 			all := b.extent()

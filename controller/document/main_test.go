@@ -185,6 +185,7 @@ func (b bitmap) extent() image.Rectangle {
 type pdfPage struct {
 	attributes string // of the page's dictionary
 	content    string
+	resources  string // beside the font
 }
 
 // pdf writes a PDF of the pages, with a font /F.
@@ -203,7 +204,7 @@ func pdfWith(catalog string, extra []string, pages ...pdfPage) []byte {
 		fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", kids.String(), len(pages)))
 	for i, p := range pages {
 		objects = append(objects,
-			fmt.Sprintf("<< /Type /Page /Parent 2 0 R /Contents %d 0 R %s /Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>", 4+2*i, p.attributes),
+			fmt.Sprintf("<< /Type /Page /Parent 2 0 R /Contents %d 0 R %s /Resources << %s /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>", 4+2*i, p.attributes, p.resources),
 			fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(p.content), p.content))
 	}
 	objects = append(objects, extra...)
@@ -225,7 +226,7 @@ func pdfWith(catalog string, extra []string, pages ...pdfPage) []byte {
 
 // letter is a page of text.
 func letter(text string) pdfPage {
-	return pdfPage{"/MediaBox [0 0 612 792]", "BT /F 12 Tf 72 700 Td (" + text + ") Tj ET"}
+	return pdfPage{attributes: "/MediaBox [0 0 612 792]", content: "BT /F 12 Tf 72 700 Td (" + text + ") Tj ET"}
 }
 
 func readAll(t *testing.T, r io.ReadCloser) []byte {

@@ -68,7 +68,7 @@ func (s sheet) page() pdfPage {
 		fmt.Sprintf("%g %g %g %g re f ", x1-3*m, y0, 3*m, 3*m),
 		fmt.Sprintf("%g %g %g %g re f ", x0, y0, 4*m, 4*m),
 	}
-	return pdfPage{attributes, mark[0] + mark[1] + mark[2] + mark[3]}
+	return pdfPage{attributes: attributes, content: mark[0] + mark[1] + mark[2] + mark[3]}
 }
 
 // want is the corner, clockwise from the upper left one, where the smallest
@@ -132,10 +132,10 @@ func TestEveryPageSizeFitsUncutUpright(t *testing.T) {
 	for _, s := range sheets {
 		t.Run(s.name, func(t *testing.T) {
 			id, made := prepare(t, f, pdf(s.page()))
-			if made.Pages != 1 || len(made.Heights) != 1 {
+			if made.Pages != 1 || len(made.Sheets) != 1 {
 				t.Fatalf("%+v", made)
 			}
-			s.check(t, page(t, f, id, 1), made.Heights[0])
+			s.check(t, page(t, f, id, 1), made.Sheets[0].Height)
 		})
 	}
 }
@@ -152,6 +152,6 @@ func TestPagesOfAllSizesInOneDocument(t *testing.T) {
 		t.Fatalf("%d pages of %d", made.Pages, len(sheets))
 	}
 	for i, s := range sheets {
-		t.Run(s.name, func(t *testing.T) { s.check(t, page(t, f, id, i+1), made.Heights[i]) })
+		t.Run(s.name, func(t *testing.T) { s.check(t, page(t, f, id, i+1), made.Sheets[i].Height) })
 	}
 }

@@ -3,11 +3,9 @@ package document
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"faxbot/controller/fax"
 )
@@ -25,15 +23,19 @@ const (
 	Fine     Resolution = 196
 )
 
-func (r Resolution) dpi() string { return "204x" + strconv.Itoa(int(r)) }
-
 // Options are what a job may choose about its pages.
 type Options struct {
 	Resolution Resolution // Fine when 0
 	// First and Last page to be sent, counted from 1 over all files; the first
 	// and the last there are when 0. A Last beyond the end is the end.
 	First, Last int
+	// Darkness makes greys, colours, photographs and scans lighter, down to -3,
+	// or darker, up to 3. What is black or white stays so.
+	Darkness int
+	Cover    *Cover // a page before the first; none when nil
 }
+
+const maxDarkness = 3
 
 const endless = 1 << 30
 
@@ -53,15 +55,27 @@ func (o Options) complete() (Options, error) {
 	if o.First < 1 || o.Last < o.First || o.Last > endless {
 		return o, fax.Errorf(fax.Invalid, "Pages %d to %d: the first must be at least 1 and not after the last", o.First, o.Last)
 	}
+	if o.Darkness < -maxDarkness || o.Darkness > maxDarkness {
+		return o, fax.Errorf(fax.Invalid, "Darkness %d: choose -%d (lightest) to %d (darkest)", o.Darkness, maxDarkness, maxDarkness)
+	}
 	return o, nil
 }
 
 // Fax is a document ready to be transmitted.
 type Fax struct {
-	Path    string // absolute
-	Pages   int
-	Heights []int // pixels of each page; all are Width wide
+	Path    string  // absolute
+	Pages   int     // with the cover
+	Sheets  []Sheet // what is on each page
+	Seconds float64 // on the line, about, at 14400 bit/s with error correction
 	Bytes   int64
+}
+
+// Sheet is a page of a fax.
+type Sheet struct {
+	Height  int     // pixels; the width is Width
+	Ink     float64 // share of the page that is black: 0 to 1; text has 0.03 to 0.1
+	Seconds float64 // on the line, about; a receiver without T.6 takes twice as long
+	Blank   bool    // nothing to be seen but a few specks
 }
 
 // Prepare converts the files of a committed job, in order, into its TIFF. It can
@@ -104,46 +118,55 @@ func (f *Folder) Prepare(ctx context.Context, id fax.JobID, opt Options) (Fax, e
 	return made, nil
 }
 
-// convert makes and verifies work/fax.tiff.
+// convert makes work/fax.tiff.
 func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []source, opt Options) (Fax, error) {
-	pdfs := make([]string, len(list))
-	for i, s := range list {
-		pdfs[i] = strconv.Itoa(s.n) + ".pdf"
-		from, to := filepath.Join(f.jobDir(id), s.name()), filepath.Join(work, pdfs[i])
-		var err error
+	to, err := newFaxWriter(filepath.Join(work, tiffName), opt, f.MaxPages)
+	if err != nil {
+		return Fax{}, unavailable("preparing a fax", err)
+	}
+	defer to.file.Close() //nolint:errcheck // for the error returns
+	to.several = len(list) > 1
+	for _, s := range list {
+		if to.seen >= opt.Last {
+			break
+		}
+		from := filepath.Join(f.jobDir(id), s.name())
 		switch s.kind {
 		case PDF:
-			err = os.Symlink(from, to)
+			err = f.drawPDF(ctx, from, s.n, len(list), to)
 		case Text:
-			err = f.textToPDF(ctx, from, to)
+			err = f.drawText(ctx, from, to)
 		case TIFF, PNG, JPEG, GIF, WebP:
-			err = f.imageToPDF(ctx, from, to, s.kind, opt.Resolution)
+			err = f.drawPicture(ctx, from, s.kind, to)
 		default:
 			err = fax.Errorf(fax.Unsupported, "File %d is of a kind that this version cannot convert", s.n)
 		}
 		if err != nil {
-			var refused *fax.Error
-			if errors.As(err, &refused) || ctx.Err() != nil {
-				return Fax{}, err
-			}
-			return Fax{}, unavailable("preparing a fax", err)
+			return Fax{}, ours(ctx, err)
 		}
 	}
-	pages, err := f.draw(ctx, work, pdfs, opt)
-	if err != nil {
-		return Fax{}, err
+	if to.made.Pages == 0 {
+		return Fax{}, fax.Errorf(fax.BadDocument, "There is no page %d to begin with: the fax has %d", opt.First, to.seen)
 	}
-	made, err := readFax(filepath.Join(work, tiffName))
-	if err == nil && made.Pages != pages {
-		err = fmt.Errorf("%d pages were drawn of %d", made.Pages, pages)
-	}
-	if err != nil {
-		return Fax{}, &fax.Error{
-			Problem: fax.BadDocument, Detail: "The document is damaged and cannot be shown completely; export it to PDF again",
-			Cause: fmt.Errorf("reading back: %w", err),
+	if opt.Cover != nil {
+		if err := f.drawCover(ctx, *opt.Cover, to); err != nil {
+			return Fax{}, ours(ctx, err)
 		}
+	}
+	made, err := to.Close()
+	if err != nil {
+		return Fax{}, ours(ctx, err)
 	}
 	return made, nil
+}
+
+// ours makes an error that nobody explained yet one of the server.
+func ours(ctx context.Context, err error) error {
+	var refused *fax.Error
+	if errors.As(err, &refused) || ctx.Err() != nil {
+		return err
+	}
+	return unavailable("preparing a fax", err)
 }
 
 // publish puts the finished TIFF where FreeSWITCH finds it.

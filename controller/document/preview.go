@@ -56,7 +56,7 @@ func (f *Folder) Preview(ctx context.Context, id fax.JobID, n int, w io.Writer) 
 	return nil
 }
 
-// readPage decodes one page of a fax that readFax has accepted.
+// readPage decodes one page of a fax that Prepare has made.
 func readPage(r io.ReaderAt, d ifd) (image.Image, error) {
 	offsets, counts := d.tags[tagOffsets], d.tags[tagCounts]
 	if len(offsets) != 1 || len(counts) != 1 {

@@ -39,8 +39,8 @@ func TestDamagedDocumentsAreRefused(t *testing.T) {
 		{"no pages", pdf(), "no pages"},
 		{"too many pages", pdf(make([]pdfPage, 21)...), "21 pages, more than 20"},
 		{"pages form a circle", bytes.Replace(long, []byte("/Kids [3 0 R"), []byte("/Kids [2 0 R"), 1), ""},
-		{"page without size", pdf(pdfPage{"/MediaBox [0 0 0 0]", ""}), ""},
-		{"unknown operator data", pdf(pdfPage{"/MediaBox [0 0 612 792]", "/X Do (unbalanced"}), ""},
+		{"page without size", pdf(pdfPage{attributes: "/MediaBox [0 0 0 0]"}), ""},
+		{"unknown operator data", pdf(pdfPage{attributes: "/MediaBox [0 0 612 792]", content: "/X Do (unbalanced"}), ""},
 		{"portfolio", pdfWith("/Collection << /Type /Collection >> /Names << /EmbeddedFiles << /Names [(a.pdf) 5 0 R] >> >>", []string{
 			"<< /Type /Filespec /F (a.pdf) /EF << /F 6 0 R >> >>",
 			fmt.Sprintf("<< /Type /EmbeddedFile /Subtype /application#2Fpdf /Length %d >>\nstream\n%s\nendstream", len(long), long),
@@ -117,7 +117,7 @@ func TestOtherKindsAreNamed(t *testing.T) {
 
 // A page that draws the same thing for ever, as far as anybody can wait.
 func endless() []byte {
-	return pdf(pdfPage{"/MediaBox [0 0 612 792]", strings.Repeat("0 0 m 1 1 611 791 3 3 c 0 792 612 -792 9 9 c b* ", 100_000)})
+	return pdf(pdfPage{attributes: "/MediaBox [0 0 612 792]", content: strings.Repeat("0 0 m 1 1 611 791 3 3 c 0 792 612 -792 9 9 c b* ", 100_000)})
 }
 
 func TestConversionThatTakesTooLongEndsInTime(t *testing.T) {
@@ -153,8 +153,12 @@ func TestWithoutGhostscript(t *testing.T) {
 // stand is a program in Ghostscript's place.
 func stand(t *testing.T, script string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "gs")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // a program
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil { // an unprivileged user runs it
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "gs")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
 	return path
@@ -177,20 +181,30 @@ func TestFaultsOfGhostscriptAreNotTheDocuments(t *testing.T) {
 
 func TestConversionRunsConfined(t *testing.T) {
 	t.Parallel()
-	seen := filepath.Join(t.TempDir(), "seen")
-	f := open(t, document.Config{Ghostscript: stand(t, fmt.Sprintf("{ pwd; env; ulimit -t; ulimit -v; ulimit -f; echo \"$@\"; } >'%s'; yes noise | head -c 1000000; exit 1", seen))})
-	_ = refuse(t, f, long)
-	b, err := os.ReadFile(seen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{f.Dir + "/incoming/", "\nHOME=" + f.Dir, "\nTMPDIR=" + f.Dir, "\n61\n1048576\n262144\n", "-dSAFER"} {
-		if !strings.Contains(string(b), want) {
-			t.Errorf("no %q in %s", want, b)
+	probe := filepath.Join(t.TempDir(), "probe")
+	f := open(t, document.Config{Spare: -1, Ghostscript: stand(t, `exec >&2
+yes noise | head -c 100000; echo
+pwd; env; ulimit -t; ulimit -v; ulimit -f; ulimit -c; echo "$@"; id -u; id -G; cat /proc/net/dev; ls -l /proc/$$/fd | wc -l
+: >/tmp/x 2>/dev/null && echo "can write $(echo x >'`+probe+`' && echo it)"; exit 1`)})
+	said := fmt.Sprint(unwrap(refuse(t, f, long)))
+	for _, want := range []string{"\n/\n", "\nHOME=/nonexistent\n", "\nTMPDIR=/nonexistent\n", "\n61\n1048576\n0\n0\n", "-dSAFER"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in %s", want, said)
 		}
 	}
-	if strings.Contains(string(b), "GOROOT") || strings.Contains(string(b), "USER=") {
-		t.Errorf("the daemon's environment is passed on: %s", b)
+	if strings.Contains(said, "GOROOT") || strings.Contains(said, "USER=") {
+		t.Errorf("the daemon's environment is passed on: %s", said)
+	}
+	if os.Geteuid() == 0 && !strings.Contains(said, "\n65534\n65534\n") {
+		t.Errorf("not nobody: %s", said)
+	}
+	if exec.CommandContext(t.Context(), "unshare", "-Un", "true").Run() != nil {
+		t.Log("this system has no namespaces for everybody")
+	} else if strings.Contains(said, "eth") || !strings.Contains(said, "lo:") {
+		t.Errorf("a network is in reach: %s", said)
+	}
+	if _, err := os.Stat(probe); err == nil {
+		t.Error("a file was written")
 	}
 }
 

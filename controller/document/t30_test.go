@@ -42,7 +42,7 @@ func TestPagesArriveAsTheyAre(t *testing.T) {
 	for i := range 256 {
 		fmt.Fprintf(&greys, "%02X", i)
 	}
-	photo := pdfPage{"/MediaBox [0 0 595 842]", "q 500 0 0 700 40 70 cm BI /W 16 /H 16 /BPC 8 /CS /G /F /AHx ID " + greys.String() + "> EI Q"}
+	photo := pdfPage{attributes: "/MediaBox [0 0 595 842]", content: "q 500 0 0 700 40 70 cm BI /W 16 /H 16 /BPC 8 /CS /G /F /AHx ID " + greys.String() + "> EI Q"}
 	for name, file := range map[string][]byte{
 		"text":  []byte("Γειά σου κόσμε\nHello\fSecond page"),
 		"mixed": pdf(mixed...),
@@ -55,8 +55,8 @@ func TestPagesArriveAsTheyAre(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows := 0
-			for _, h := range made.Heights {
-				rows += h
+			for _, s := range made.Sheets {
+				rows += s.Height
 			}
 			for _, line := range []string{"audio", "t38"} {
 				for _, ecm := range []string{"ecm", "plain"} {

@@ -30,7 +30,6 @@ const (
 	paperHeight = 792
 	margin      = 36
 	typeSize    = 10
-	leading     = 12
 	tabStop     = 8
 )
 
@@ -44,32 +43,44 @@ type typesetter struct {
 	split   shaping.Segmenter
 	shaper  shaping.HarfbuzzShaper
 	wrapper shaping.LineWrapper
-	out     *pdfWriter
-	line    int // of the page, from 0
+	out     *canvas
+	size    float64 // of the type, in points
+	down    float64 // points of the page that are used, below its margin
+	hold    bool    // more comes on the page after a text
 }
 
-// textToPDF sets the text file from and writes the PDF to.
-func (f *Folder) textToPDF(ctx context.Context, from, to string) error {
+// lead is the distance of two lines, for one point of type.
+const lead = 1.2
+
+func newTypesetter(f *Folder, out *canvas) (*typesetter, error) {
 	fonts := fontscan.NewFontMap(quiet{})
 	if err := fonts.UseSystemFonts(filepath.Join(f.Dir, "fonts")); err != nil {
-		return noFonts(err)
+		return nil, noFonts(err)
 	}
 	fonts.SetQuery(fontscan.Query{Families: []string{"DejaVu Sans Mono", "DejaVu Sans", "monospace"}})
 	if fonts.ResolveFace('A') == nil {
-		return noFonts(nil)
+		return nil, noFonts(nil)
 	}
+	return &typesetter{fonts: fonts, out: out, size: typeSize}, nil
+}
+
+// drawText sets a text file.
+func (f *Folder) drawText(ctx context.Context, from string, to *faxWriter) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // read only
-	file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	out := newCanvas(to.Page, to.opt.Resolution, paperWidth, paperHeight)
+	t, err := newTypesetter(f, out)
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // a temporary file; a lost write is found when it is read
+	return t.text(ctx, in)
+}
 
-	t := &typesetter{fonts: fonts, out: newPDF(file, paperWidth, paperHeight)}
+// text sets a text to its end, and finishes the last page unless it is held.
+func (t *typesetter) text(ctx context.Context, in io.Reader) error {
 	text := newTextReader(in)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -77,24 +88,28 @@ func (f *Folder) textToPDF(ctx context.Context, from, to string) error {
 		}
 		paragraph, err := text.paragraph()
 		if err == io.EOF { //nolint:errorlint // the reader's own
-			return t.out.Close()
+			if t.hold {
+				return nil
+			}
+			return t.out.EndPage()
 		}
 		if err != nil {
 			return err
 		}
-		rest, err := t.paragraph(paragraph, text.more)
-		if err != nil {
+		if text.back, err = t.paragraph(paragraph, text.more); err != nil {
 			return err
-		}
-		text.back = rest
-		if t.out.pages > f.MaxPages {
-			return fax.Errorf(fax.BadDocument, "The text has more than %d pages; split it", f.MaxPages)
 		}
 		if text.feed {
-			t.out.EndPage()
-			t.line = 0
+			if err := t.newPage(); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+func (t *typesetter) newPage() error {
+	t.down = 0
+	return t.out.EndPage()
 }
 
 func noFonts(err error) error {
@@ -105,13 +120,13 @@ func noFonts(err error) error {
 // line that is not full yet.
 func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
 	if len(text) == 0 {
-		t.line++
+		t.down += t.size * lead
 		return nil, nil
 	}
 	direction := directionOf(text)
 	input := shaping.Input{
 		Text: text, RunEnd: len(text), Direction: direction,
-		Size: fixed.I(typeSize), Language: language.DefaultLanguage(),
+		Size: fixed.Int26_6(t.size * 64), Language: language.DefaultLanguage(),
 	}
 	var runs []shaping.Output
 	for _, in := range t.split.Split(input, t.fonts) {
@@ -127,7 +142,9 @@ func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
 		if done && more && at > 0 {
 			return slices.Clone(text[at:]), nil
 		}
-		t.place(line.Line, direction)
+		if err := t.place(line.Line, direction); err != nil {
+			return nil, err
+		}
 		if done {
 			return nil, nil
 		}
@@ -137,8 +154,7 @@ func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
 
 // place draws one line at the current position, on a new page if need be. Blank
 // lines never begin a page.
-func (t *typesetter) place(line shaping.Line, direction di.Direction) {
-	const perPage = (paperHeight - 2*margin) / leading
+func (t *typesetter) place(line shaping.Line, direction di.Direction) error {
 	var width fixed.Int26_6
 	blank := true
 	for _, run := range line {
@@ -146,29 +162,31 @@ func (t *typesetter) place(line shaping.Line, direction di.Direction) {
 		blank = blank && !slices.ContainsFunc(run.Glyphs, func(g shaping.Glyph) bool { return g.Width != 0 })
 	}
 	if blank {
-		t.line++
-		return
+		t.down += t.size * lead
+		return nil
 	}
-	if t.line >= perPage {
-		t.out.EndPage()
-		t.line = 0
+	if t.down+t.size*lead > paperHeight-2*margin {
+		if err := t.newPage(); err != nil {
+			return err
+		}
 	}
 	x := fixed.I(margin)
 	if direction == di.DirectionRTL {
 		x = fixed.I(paperWidth-margin) - width
 	}
-	y := fixed.I(paperHeight - margin - typeSize - t.line*leading)
+	y := margin + t.down + t.size
 	runs := slices.Clone(line)
 	slices.SortStableFunc(runs, func(a, b shaping.Output) int { return int(a.VisualIndex - b.VisualIndex) })
 	for _, run := range runs {
 		for _, g := range run.Glyphs {
 			if g.Width != 0 {
-				t.out.Glyph(run.Face, g.GlyphID, typeSize, x+g.XOffset, y+g.YOffset)
+				t.out.Glyph(run.Face, g.GlyphID, t.size, float64(x+g.XOffset)/64, y-float64(g.YOffset)/64)
 			}
 			x += g.Advance
 		}
 	}
-	t.line++
+	t.down += t.size * lead
+	return nil
 }
 
 // directionOf is the direction of the first character that has one (UAX #9, P2

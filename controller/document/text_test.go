@@ -167,8 +167,8 @@ func TestStandardResolutionIsLegible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := fine.Heights[0] - 2*standard.Heights[0]; d < -1 || d > 1 {
-		t.Errorf("%d and %d rows", fine.Heights[0], standard.Heights[0])
+	if d := fine.Sheets[0].Height - 2*standard.Sheets[0].Height; d < -1 || d > 1 {
+		t.Errorf("%d and %d rows", fine.Sheets[0].Height, standard.Sheets[0].Height)
 	}
 	// The preview doubles the lines, so the letters have about the same weight.
 	if got := page(t, f, id, 1).ink(image.Rect(0, 0, document.Width, 400)); got < inkFine*3/4 || got > inkFine*3/2 {

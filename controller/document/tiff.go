@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // Tags of TIFF 6.0 that matter here.
@@ -140,32 +139,4 @@ func readValues(r io.ReaderAt, order binary.ByteOrder, entry []byte) ([]uint32, 
 		}
 	}
 	return values, nil
-}
-
-// readFax reads back what is about to be transmitted and refuses what a fax
-// engine would refuse.
-func readFax(path string) (Fax, error) {
-	const group4, minIsWhite = 4, 0
-	file, err := os.Open(path)
-	if err != nil {
-		return Fax{}, err
-	}
-	defer file.Close() //nolint:errcheck // read only
-	st, err := file.Stat()
-	if err != nil {
-		return Fax{}, err
-	}
-	pages, err := readTIFF(file, st.Size())
-	if err != nil {
-		return Fax{}, err
-	}
-	out := Fax{Path: path, Pages: len(pages), Bytes: st.Size()}
-	for i, p := range pages {
-		if p.width != Width || p.length == 0 || p.tag(tagCompression) != group4 || p.tag(tagPhotometric) != minIsWhite || p.missing {
-			return Fax{}, fmt.Errorf("page %d is no fax page: %d × %d pixels, compression %d, photometric %d, data missing: %v",
-				i+1, p.width, p.length, p.tag(tagCompression), p.tag(tagPhotometric), p.missing)
-		}
-		out.Heights = append(out.Heights, p.length)
-	}
-	return out, nil
 }

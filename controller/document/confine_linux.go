@@ -1,0 +1,36 @@
+package document
+
+import (
+	"os"
+	"syscall"
+)
+
+// Ways to confine a program, the strictest first.
+const confinements = 2
+
+var confinementNames = [confinements]string{"a network namespace of its own", ""}
+
+// nobody is the user without rights (Debian's base-passwd).
+const nobody = 65534
+
+// confinement returns how to start a program: in a process group of its own, as
+// nobody when we are root, and at level 0 without any network. The user is -1
+// when it stays ours.
+func confinement(level int) (*syscall.SysProcAttr, int) {
+	attr, user := &syscall.SysProcAttr{Setpgid: true}, -1
+	root := os.Geteuid() == 0
+	if root {
+		user = nobody
+		attr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	if level == 0 {
+		attr.Cloneflags = syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC
+		if !root {
+			uid, gid := os.Geteuid(), os.Getegid()
+			attr.Cloneflags |= syscall.CLONE_NEWUSER
+			attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+			attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
+		}
+	}
+	return attr, user
+}

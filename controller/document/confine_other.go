@@ -1,0 +1,14 @@
+//go:build !linux
+
+package document
+
+import "syscall"
+
+const confinements = 1
+
+var confinementNames = [confinements]string{""}
+
+// confinement has nothing to offer here but a process group.
+func confinement(int) (*syscall.SysProcAttr, int) {
+	return &syscall.SysProcAttr{Setpgid: true}, -1
+}
