@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
@@ -52,7 +53,15 @@ type typesetter struct {
 // lead is the distance of two lines, for one point of type.
 const lead = 1.2
 
+// indexRoom is more than the index of any system's fonts needs. The library
+// makes it once: when it cannot be written, this process has no fonts until it
+// ends.
+const indexRoom = 4 << 20
+
 func newTypesetter(f *Folder, out *canvas) (*typesetter, error) {
+	if free, err := freeBytes(f.Dir); err == nil && free < indexRoom {
+		return nil, unavailable("typesetting", syscall.ENOSPC)
+	}
 	fonts := fontscan.NewFontMap(quiet{})
 	if err := fonts.UseSystemFonts(filepath.Join(f.Dir, "fonts")); err != nil {
 		return nil, noFonts(err)
