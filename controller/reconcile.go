@@ -94,7 +94,9 @@ const (
 // again.
 func (k *call) search(ctx context.Context) {
 	c, id := k.c, string(k.id)
-	placed := k.snapshot().CreatedAt
+	// Not since the call was placed: that time is from another run, perhaps, by
+	// a clock that has been set since.
+	started := time.Now()
 	c.metrics.reconciled.Inc()
 	for gone := 0; ctx.Err() == nil; {
 		k.mu.Lock()
@@ -139,7 +141,7 @@ func (k *call) search(ctx context.Context) {
 				return
 			}
 			gone++
-			if gone >= confirmations && time.Since(placed) > c.config.Grace {
+			if gone >= confirmations && time.Since(started) > c.config.Grace {
 				k.conclude(k.unreported())
 				return
 			}
