@@ -15,24 +15,39 @@ import (
 
 // The same recorded CHANNEL_HANGUP_COMPLETE, over loopback TCP, read by us, by
 // go-eventsocket and by nobody who understands it. The writer is the same.
+var readers = []struct {
+	name string
+	read func(b *testing.B, addr string, start func(), n int) time.Duration
+}{{"bare", benchBare}, {"faxbot", benchReader}, {"go-eventsocket", benchLibrary}}
+
 func BenchmarkReader(b *testing.B) {
 	event := hangupComplete(b)
-	read := map[string]func(*testing.B, string, func()) time.Duration{
-		"bare": benchBare, "faxbot": benchReader, "go-eventsocket": benchLibrary,
-	}
-	took := map[string]float64{}
-	for _, name := range []string{"bare", "faxbot", "go-eventsocket"} {
-		b.Run(name, func(b *testing.B) {
+	for _, r := range readers {
+		b.Run(r.name, func(b *testing.B) {
 			b.SetBytes(int64(len(event)))
 			b.ReportAllocs()
 			addr, start := flood(b, event, b.N)
-			took[name] = float64(read[name](b, addr, start).Nanoseconds()) / float64(b.N)
+			r.read(b, addr, start, b.N)
 		})
 	}
-	if took["faxbot"] > 0 && took["go-eventsocket"] > 0 && took["bare"] > 0 {
-		fmt.Printf("RATIO reader_events_per_second_vs_go_eventsocket %.1f\n", took["go-eventsocket"]/took["faxbot"])
-		fmt.Printf("RATIO reader_time_vs_bare_read %.2f\n", took["faxbot"]/took["bare"])
-		fmt.Printf("FIGURE reader_time_per_event %.2f us\n", took["faxbot"]/1000)
+	// In turns, so that what else the machine does hits all three; the
+	// best turn of each is the one that was disturbed least.
+	const turns, n = 15, 1000
+	best := map[string]float64{}
+	for range turns {
+		for _, r := range readers {
+			addr, start := flood(b, event, n)
+			took := float64(r.read(b, addr, start, n).Nanoseconds()) / n
+			if best[r.name] == 0 || took < best[r.name] {
+				best[r.name] = took
+			}
+		}
+	}
+	fmt.Printf("\n  wanted: at least 12 times the events per second of go-eventsocket, at most twice the time of a bare read\n")
+	fmt.Printf("RATIO reader_events_per_second_vs_go_eventsocket %.1f\n", best["go-eventsocket"]/best["faxbot"])
+	fmt.Printf("RATIO reader_time_vs_bare_read %.2f\n", best["faxbot"]/best["bare"])
+	for _, r := range readers {
+		fmt.Printf("FIGURE reader_time_per_event_%s %.2f us\n", r.name, best[r.name]/1000)
 	}
 }
 
@@ -69,6 +84,8 @@ func flood(b *testing.B, event []byte, n int) (addr string, start func()) {
 					return err
 				}
 			}
+			// go-eventsocket loses what it has read when the peer closes.
+			io.Copy(io.Discard, conn)
 			return nil
 		}()
 	}()
@@ -87,7 +104,7 @@ func greet(conn net.Conn) error {
 	return err
 }
 
-func benchReader(b *testing.B, addr string, start func()) time.Duration {
+func benchReader(b *testing.B, addr string, start func(), n int) time.Duration {
 	limits := Limits{Frames: 1 << 30}.withDefaults()
 	conn, fr, err := dialSwitch(b.Context(), addr, "ClueCon", limits, time.Minute)
 	if err != nil {
@@ -95,8 +112,9 @@ func benchReader(b *testing.B, addr string, start func()) time.Duration {
 	}
 	defer conn.Close()
 	b.ResetTimer()
+	began := time.Now()
 	start()
-	for range b.N {
+	for range n {
 		f, err := fr.next()
 		if err != nil {
 			b.Fatal(err)
@@ -112,10 +130,10 @@ func benchReader(b *testing.B, addr string, start func()) time.Duration {
 			b.Fatalf("%T", ev)
 		}
 	}
-	return b.Elapsed()
+	return time.Since(began)
 }
 
-func benchBare(b *testing.B, addr string, start func()) time.Duration {
+func benchBare(b *testing.B, addr string, start func(), n int) time.Duration {
 	conn, _, err := dialSwitch(b.Context(), addr, "ClueCon", Limits{}.withDefaults(), time.Minute)
 	if err != nil {
 		b.Fatal(err)
@@ -123,24 +141,26 @@ func benchBare(b *testing.B, addr string, start func()) time.Duration {
 	defer conn.Close()
 	buf := make([]byte, len(hangupComplete(b)))
 	b.ResetTimer()
+	began := time.Now()
 	start()
-	for range b.N {
+	for range n {
 		if _, err := io.ReadFull(conn, buf); err != nil {
 			b.Fatal(err)
 		}
 	}
-	return b.Elapsed()
+	return time.Since(began)
 }
 
-func benchLibrary(b *testing.B, addr string, start func()) time.Duration {
+func benchLibrary(b *testing.B, addr string, start func(), n int) time.Duration {
 	conn, err := eventsocket.Dial(addr, "ClueCon")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer conn.Close()
 	b.ResetTimer()
+	began := time.Now()
 	start()
-	for range b.N {
+	for range n {
 		ev, err := conn.ReadEvent()
 		if err != nil {
 			b.Fatal(err)
@@ -149,5 +169,5 @@ func benchLibrary(b *testing.B, addr string, start func()) time.Duration {
 			b.Fatal(ev.Get("Event-Name"))
 		}
 	}
-	return b.Elapsed()
+	return time.Since(began)
 }

@@ -108,11 +108,7 @@ func (s *stand) queue(pages int, numbers []fax.Number, due func(n int) time.Time
 		job := fax.Job{ID: fax.NewJobID(), To: number, Documents: 1, Priority: fax.DefaultPriority, DueAt: due(i)}
 		s.jobs[job.ID] = number
 		g.Go(func() error {
-			path := docs.TIFF(job.ID)
-			if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-				return err
-			}
-			if err := os.Link(docs.TIFF(model), path); err != nil {
+			if err := share(filepath.Dir(docs.TIFF(model)), filepath.Dir(docs.TIFF(job.ID))); err != nil {
 				return err
 			}
 			if _, _, err := db.Create(ctx, job, store.Idempotency{}); err != nil {
@@ -124,6 +120,18 @@ func (s *stand) queue(pages int, numbers []fax.Number, due func(n int) time.Time
 	if err := g.Wait(); err != nil {
 		s.b.Fatal(err)
 	}
+}
+
+// share links the files of a job to another's folder.
+func share(from, to string) error {
+	if err := os.MkdirAll(to, 0o750); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(from)
+	for _, f := range files {
+		err = errors.Join(err, os.Link(filepath.Join(from, f.Name()), filepath.Join(to, f.Name())))
+	}
+	return err
 }
 
 // start runs both processes until the daemon is ready.
@@ -228,6 +236,47 @@ func (s *stand) resident() int {
 		s.b.Fatal(err)
 	}
 	return kB << 10
+}
+
+// fsyncs is how long the disk takes to keep a few pages.
+func (s *stand) fsyncs(n int) (took []time.Duration) {
+	s.b.Helper()
+	f, err := os.Create(s.file("fsync"))
+	if err != nil {
+		s.b.Fatal(err)
+	}
+	defer f.Close()
+	for page := make([]byte, 8192); len(took) < n; {
+		began := time.Now()
+		if _, err := f.Write(page); err != nil {
+			s.b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			s.b.Fatal(err)
+		}
+		took = append(took, time.Since(began))
+	}
+	return took
+}
+
+// cpu is the processor time that the daemon has used.
+func (s *stand) cpu() time.Duration {
+	s.b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.daemon.Process.Pid))
+	if err != nil {
+		s.b.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(after)
+	var ticks time.Duration
+	for _, f := range fields[11:13] { // utime and stime, proc(5)
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			s.b.Fatal(err)
+		}
+		ticks += time.Duration(n)
+	}
+	return ticks * time.Second / 100 // USER_HZ
 }
 
 // follow passes on what the switch notes, as it does, until it is told to stop.
