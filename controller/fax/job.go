@@ -35,6 +35,8 @@ type Options struct {
 	StationID string `json:"station_id,omitempty"` // TSI, T.30 5.3.6.1.1: at most 20 characters
 	Header    string `json:"header,omitempty"`     // text of the line printed above each page
 	Gateway   string `json:"gateway,omitempty"`
+
+	CallbackURL string `json:"callback_url,omitempty"` // is told what becomes of the fax
 }
 
 // Defaults of a job. Dials and tries apart are the practice of HylaFAX.

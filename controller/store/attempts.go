@@ -158,6 +158,13 @@ func (s *Store) changeAttempt(
 				return err
 			}
 		}
+		page := 0
+		if a.Result.Pages > attempt.Result.Pages && a.State != fax.AttemptEnded {
+			page = max(a.Parameters.StartPage, 0) + a.Result.Pages
+		}
+		if err := s.announce(ctx, tx, job.State, j, page); err != nil {
+			return err
+		}
 		if also != nil {
 			if err := also(ctx, tx, j); err != nil {
 				return err

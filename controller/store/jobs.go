@@ -138,9 +138,15 @@ func (s *Store) Expire(ctx context.Context, now time.Time) ([]fax.Job, error) {
 	var rows []jobRow
 	err := s.commit(ctx, func(ctx context.Context, tx session) error {
 		rows = nil
-		return tx.SelectContext(ctx, &rows, `UPDATE jobs SET state = 'failed', cause = ?, error = ?, updated_at = ?
+		err := tx.SelectContext(ctx, &rows, `UPDATE jobs SET state = 'failed', cause = ?, error = ?, updated_at = ?
 			WHERE state IN ('queued', 'retry') AND deadline <= ? RETURNING `+jobColumns,
 			fax.Expired, fax.Expired.Advice().Tell, at(time.Now()), at(now))
+		for _, job := range jobs(rows) {
+			if err == nil {
+				err = s.announce(ctx, tx, fax.Queued, job, 0)
+			}
+		}
+		return err
 	})
 	return jobs(rows), err
 }
@@ -186,7 +192,10 @@ func (s *Store) change(
 				return err
 			}
 		}
-		return saveJob(ctx, tx, &job)
+		if err := saveJob(ctx, tx, &job); err != nil {
+			return err
+		}
+		return s.announce(ctx, tx, before.State, job, 0)
 	})
 	if err != nil {
 		return fax.Job{}, err

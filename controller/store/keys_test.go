@@ -1,10 +1,12 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
 
 	"faxbot/controller/fax"
 )
@@ -61,21 +63,28 @@ func TestKeyIsRevoked(t *testing.T) {
 // The keys of a database that an existing Faxbot has written are ours.
 func TestExistingKeyTable(t *testing.T) {
 	each(t, func(t *testing.T, db database) {
-		s := db.open(t, "a")
+		driver, name := "postgres", db.url
+		if file, ok := strings.CutPrefix(db.url, "sqlite:///"); ok {
+			driver, name = "sqlite", file
+		}
+		old, err := sqlx.Open(driver, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer old.Close()
 		for _, query := range []string{
-			`DROP TABLE api_keys`,
-			`DELETE FROM faxbot_schema WHERE version_id >= 2`,
 			`CREATE TABLE api_keys (id VARCHAR(40) NOT NULL, key_id VARCHAR(32) NOT NULL, key_hash VARCHAR(200) NOT NULL,
 				name VARCHAR(100), owner VARCHAR(100), scopes VARCHAR(200), created_at TIMESTAMP NOT NULL, last_used_at TIMESTAMP,
 				expires_at TIMESTAMP, revoked_at TIMESTAMP, note TEXT, PRIMARY KEY (id))`,
 			`INSERT INTO api_keys (id, key_id, key_hash, name, scopes, created_at, expires_at)
 				VALUES ('1', 'abc', 'h', 'old', 'fax:send, fax:read', '2025-09-01 12:00:00.123456', '2099-01-01 00:00:00')`,
 		} {
-			if err := s.exec(t, query); err != nil {
+			if _, err := old.Exec(query); err != nil {
 				t.Fatal(err)
 			}
 		}
-		key := must(db.open(t, "b").Keys().Find(t.Context(), "abc"))(t)
+		s := db.open(t, "a")
+		key := must(s.Keys().Find(t.Context(), "abc"))(t)
 		want := Key{
 			ID: "abc", Name: "old", Hash: "h", Scopes: []string{"fax:send", "fax:read"},
 			CreatedAt: time.Date(2025, 9, 1, 12, 0, 0, 123456000, time.UTC), ExpiresAt: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),

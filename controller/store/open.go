@@ -23,17 +23,21 @@ type Options struct {
 	// Host names this daemon: its attempts carry the name, and no other daemon
 	// on the same database may have it. It stays the same over restarts.
 	Host string
+	// Webhooks are the URLs that are told of every fax; one of a fax's own is in
+	// its options.
+	Webhooks []string
 	// Logger hears about migrations; nil means nobody does.
 	Logger *slog.Logger
 }
 
 // Store keeps jobs and attempts. Its methods may be called from any goroutine.
 type Store struct {
-	dialect dialect
-	host    string
-	read    session
-	write   func(ctx context.Context, do func(context.Context, session) error) error
-	closers []func() error // in the order of opening
+	dialect  dialect
+	host     string
+	webhooks []string
+	read     session
+	write    func(ctx context.Context, do func(context.Context, session) error) error
+	closers  []func() error // in the order of opening
 }
 
 //go:embed migrations/*.sql
@@ -53,7 +57,7 @@ func Open(ctx context.Context, databaseURL string, opts Options) (*Store, error)
 		return nil, errors.New("store: Options.Host must name this daemon")
 	}
 	log := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
-	s := &Store{host: opts.Host}
+	s := &Store{host: opts.Host, webhooks: opts.Webhooks}
 	var err error
 	scheme, rest, found := strings.Cut(databaseURL, "://")
 	scheme, _, _ = strings.Cut(scheme, "+")
