@@ -93,7 +93,7 @@ func detailedOf(j fax.Job, calls []fax.Attempt) detailed {
 	for _, c := range calls {
 		d.Attempts = append(d.Attempts, attemptOf(c))
 		if c.State != fax.AttemptEnded {
-			d.Progress.Page = max(d.Progress.Page, max(c.Parameters.StartPage-1, 0)+c.Result.Pages)
+			d.Progress.Page = max(d.Progress.Page, c.Parameters.StartPage+c.Result.Pages)
 		}
 	}
 	return d
