@@ -34,7 +34,7 @@ func TestCancelOnTheLine(t *testing.T) {
 func TestHeldIsReleased(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
-	id := s.send("1555991808") // the switch does not know the gateway
+	id := s.submit(nil, field("to", "1555991808"), field("gateway", "own"), text("x\n")).ok(202).id() // the switch does not know it
 	a := s.until(id, fax.Held)
 	if a.fields["status"] != "queued" || a.fields["cause"] != "misconfigured" || a.fields["error"] == nil {
 		t.Errorf("held: %s", a.body)

@@ -63,6 +63,8 @@ type Config struct {
 
 // Gateway is the way out to the telephone network.
 type Gateway struct {
+	// Name is that of the gateway in mod_sofia, or several with commas between
+	// them, the preferred first; the limits are those of each.
 	Name     string
 	Channels int     // calls at once; default 100
 	CPS      float64 // new calls per second; default 10
@@ -76,6 +78,7 @@ type Controller struct {
 	listener *freeswitch.Listener
 	link     *freeswitch.Link
 	metrics  *metrics
+	gateways *gateways
 	bus      events.Bus
 	log      *slog.Logger
 
@@ -96,8 +99,10 @@ type Controller struct {
 
 // New binds the socket for calls. Nothing happens before Run.
 func New(ctx context.Context, c Config) (*Controller, error) {
-	if err := dialplan.CheckGateway(c.Gateway.Name); err != nil {
-		return nil, fmt.Errorf("FREESWITCH_GATEWAY_NAME: %w", err)
+	for _, name := range c.Gateway.Names() {
+		if err := dialplan.CheckGateway(name); err != nil {
+			return nil, fmt.Errorf("FREESWITCH_GATEWAY_NAME: %w", err)
+		}
 	}
 	if err := dialplan.CheckCallerID(c.CallerID); err != nil {
 		return nil, fmt.Errorf("FREESWITCH_CALLER_ID_NUMBER: %w", err)
@@ -135,6 +140,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 		calls: map[fax.AttemptID]*call{}, busy: map[fax.Number]fax.AttemptID{},
 	}
 	ctl.link = freeswitch.NewLink(c.Link, ctl.heardOnLink, ctl.linked)
+	ctl.gateways = newGateways(c.Gateway, c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
 	if err := ctl.checkAdvertise(); err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -147,7 +153,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 func (c *Controller) checkAdvertise() error {
 	probe := dialplan.Call{
 		Attempt: fax.NewAttemptID(), Job: fax.NewJobID(), Token: newToken(), Number: "000000",
-		Gateway: c.config.Gateway.Name, Ring: c.config.Ring, Socket: c.config.Advertise,
+		Gateway: c.config.Gateway.Names()[0], Ring: c.config.Ring, Socket: c.config.Advertise,
 	}
 	if _, err := probe.Originate(); err != nil {
 		return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)

@@ -20,13 +20,14 @@ func (c *Controller) Plan(ctx context.Context, id fax.JobID) (plan.Forecast, err
 		return plan.Forecast{}, err
 	}
 	now := time.Now()
-	q := plan.Queue{CPS: c.config.Gateway.CPS, Lines: c.config.Gateway.Channels}
+	_, lines := c.gateways.channels()
+	q := plan.Queue{CPS: c.config.Gateway.CPS, Lines: lines}
 	if job.State == fax.Queued || job.State == fax.Retry {
 		if q.Ahead, err = c.store.Ahead(ctx, job, now); err != nil {
 			return plan.Forecast{}, err
 		}
 	}
-	return plan.Expect(c.situation(job, calls, known, now), q), nil
+	return plan.Expect(c.situation(job, calls, known, c.gateways.plans(nil, now), now), q), nil
 }
 
 // Destination is what is remembered of a number, fax.NotFound when nothing is.

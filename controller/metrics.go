@@ -49,7 +49,7 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 	live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "faxbot_live_calls", Help: "Calls under way, ringing or sending.",
 	}, func() float64 { return float64(c.live()) })
-	reg.MustRegister(m.attempts, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
+	reg.MustRegister(c.gateways, m.attempts, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
 	return m
 }
 

@@ -12,16 +12,11 @@ import (
 )
 
 // situation is what the planner decides from.
-func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Destination, now time.Time) plan.Situation {
+func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Destination, gateways []plan.Gateway, now time.Time) plan.Situation {
 	return plan.Situation{
-		Job: job, Calls: calls, Known: known, Gateways: c.gateways(now), Now: now, Random: rand.Float64,
+		Job: job, Calls: calls, Known: known, Gateways: gateways, Now: now, Random: rand.Float64,
 		Policy: plan.Policy{T38: c.config.T38, OnUnknown: c.config.OnUnknown},
 	}
-}
-
-// gateways are the ways out, as they stand now.
-func (c *Controller) gateways(time.Time) []plan.Gateway {
-	return []plan.Gateway{{Name: c.config.Gateway.Name}}
 }
 
 // decide says what follows a call that came to r, and what the number is
@@ -41,8 +36,9 @@ func (c *Controller) decide(ctx context.Context, job fax.Job, this fax.Attempt, 
 		}
 		calls = append(all[:len(all)-1], this)
 	}
+	c.gateways.ended(this, r.Cause, now)
 	learned := plan.Learn(known, this, time.Time{}, now)
-	d := plan.After(c.situation(job, calls, learned, now))
+	d := plan.After(c.situation(job, calls, learned, c.gateways.plans(nil, now), now))
 	if d.Draw != "" {
 		d = c.draw(ctx, job, d)
 	}

@@ -39,12 +39,18 @@ func (c *Controller) Ready(ctx context.Context) []Check {
 		}
 		return nil
 	}))
-	try("gateway", c.ask("sofia status gateway "+c.config.Gateway.Name, func(s string) error {
-		if strings.Contains(s, "Invalid Gateway") {
-			return fmt.Errorf("FreeSWITCH has no gateway %q; set FREESWITCH_GATEWAY_NAME to one that \"sofia status\" lists", c.config.Gateway.Name)
+	for i, name := range c.config.Gateway.Names() {
+		check := "gateway"
+		if i > 0 {
+			check += " " + name
 		}
-		return nil
-	}))
+		try(check, c.ask("sofia status gateway "+name, func(s string) error {
+			if strings.Contains(s, "Invalid Gateway") {
+				return fmt.Errorf("FreeSWITCH has no gateway %q; set FREESWITCH_GATEWAY_NAME to one that \"sofia status\" lists", name)
+			}
+			return nil
+		}))
+	}
 	return checks
 }
 

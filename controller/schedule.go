@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"faxbot/controller/fax"
@@ -9,19 +10,15 @@ import (
 	"faxbot/controller/store"
 	"faxbot/dialplan"
 	"faxbot/events"
-
-	"golang.org/x/time/rate"
 )
 
 // schedule claims due jobs and has them dialled until ctx ends. It sleeps until
 // the next job is due, a channel or a number becomes free, or a call per second
 // may be placed.
 func (c *Controller) schedule(ctx context.Context) error {
-	cps := c.config.Gateway.CPS
-	limiter := rate.NewLimiter(rate.Limit(cps), max(1, int(cps/10)))
 	for {
 		now := time.Now()
-		wait := c.claim(ctx, limiter, now)
+		wait := c.claim(ctx, now)
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -38,23 +35,28 @@ func (c *Controller) schedule(ctx context.Context) error {
 const longestSleep = 10 * time.Second
 
 // claim places what may be placed now and returns how long to sleep.
-func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.Time) time.Duration {
+func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	if c.link.Up() != nil {
 		return longestSleep // linked wakes us
 	}
-	room := c.config.Gateway.Channels - c.live()
-	n := min(room, int(limiter.TokensAt(now)), 64)
-	if n <= 0 {
-		if room <= 0 {
-			return longestSleep // the end of a call wakes us
-		}
-		return time.Duration(float64(time.Second) / float64(limiter.Limit()))
+	channels, lines := c.gateways.channels()
+	if lines -= c.live(); lines <= 0 {
+		return longestSleep // the end of a call wakes us
+	}
+	room, wait := c.gateways.room(now)
+	n := 0
+	for _, calls := range room {
+		n += calls
+	}
+	if n = min(n, lines, 64); n <= 0 {
+		return wait // the queue of a gateway that rests is not even read
 	}
 	core := c.link.Core()
 	suspects := map[fax.JobID]string{}
+	planned := map[fax.JobID]string{} // gateways; the store may ask for a job twice
 	claimed, err := c.store.Claim(ctx, store.ClaimRequest{
 		Now: now, Limit: n, LeaseUntil: now.Add(lease),
-		Channels: map[string]int{c.config.Gateway.Name: c.config.Gateway.Channels},
+		Channels: channels,
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
 			if c.isBusy(one.Job.To) {
 				return fax.Attempt{}, false
@@ -63,8 +65,9 @@ func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.
 				suspects[one.Job.ID] = why
 				return fax.Attempt{}, false
 			}
-			next := plan.Next(c.situation(one.Job, one.Previous, one.Known, now))
-			if next.Gateway == "" {
+			left := remaining(room, one.Free, planned, one.Job.ID)
+			next := plan.Next(c.situation(one.Job, one.Previous, one.Known, c.gateways.plans(left, now), now))
+			if planned[one.Job.ID] = next.Gateway; next.Gateway == "" {
 				return fax.Attempt{}, false
 			}
 			return fax.Attempt{
@@ -79,11 +82,11 @@ func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.
 		}
 		return time.Second
 	}
-	limiter.AllowN(now, len(claimed))
 	for id, why := range suspects {
 		c.hold(ctx, id, fax.NotAFax, why)
 	}
 	for _, one := range claimed {
+		c.gateways.placed(one.Attempt, now)
 		k := c.newCall(one.Job, one.Attempt)
 		c.enter(k)
 		c.metrics.wait.Observe(now.Sub(one.Job.DueAt).Seconds())
@@ -97,6 +100,21 @@ func (c *Controller) claim(ctx context.Context, limiter *rate.Limiter, now time.
 		return longestSleep
 	}
 	return max(0, min(time.Until(next), longestSleep))
+}
+
+// remaining is what each gateway may still get in this claim: its room, less
+// the calls planned for other faxes, and no more than its free channels.
+func remaining(room, free map[string]int, planned map[fax.JobID]string, but fax.JobID) map[string]int {
+	left := maps.Clone(room)
+	for id, gateway := range planned {
+		if id != but {
+			left[gateway]--
+		}
+	}
+	for gateway, n := range free {
+		left[gateway] = min(left[gateway], n)
+	}
+	return left
 }
 
 // hold keeps a fax from being dialled until a person has looked.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
+	"faxbot/controller"
 	"faxbot/dialplan"
 )
 
@@ -29,7 +30,7 @@ func (e *settingsError) Error() string {
 var rules = map[string]validator.Func{
 	"listen":   func(f validator.FieldLevel) bool { return isListen(f.Field().String()) },
 	"network":  func(f validator.FieldLevel) bool { _, err := network(f.Field().String()); return err == nil },
-	"gateway":  func(f validator.FieldLevel) bool { return dialplan.CheckGateway(f.Field().String()) == nil },
+	"gateways": func(f validator.FieldLevel) bool { return areGateways(f.Field().String()) },
 	"callerid": func(f validator.FieldLevel) bool { return dialplan.CheckCallerID(f.Field().String()) == nil },
 	"line":     func(f validator.FieldLevel) bool { return strings.IndexFunc(f.Field().String(), unicode.IsControl) < 0 },
 	"word":     func(f validator.FieldLevel) bool { return isWord(f.Field().String()) },
@@ -41,7 +42,7 @@ var advice = map[string]string{
 	"hostname_port":       "use HOST:PORT as FreeSWITCH can reach it, for instance faxbot.example.net:8084",
 	"hostname_rfc1123|ip": "use a host's name or an address, without a port",
 	"network":             "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
-	"gateway":             "use the gateway's name in mod_sofia: 1 to 64 letters, digits, dots, dashes and underscores",
+	"gateways":            "use the gateway's name in mod_sofia, or several with commas between them: 1 to 64 letters, digits, dots, dashes and underscores",
 	"callerid":            "use an optional + and at most 20 digits",
 	"http_url":            "use an address like https://fax.example.net",
 	"word":                "use visible characters without spaces",
@@ -52,6 +53,15 @@ var advice = map[string]string{
 	"printascii":          "use printable ASCII only; a fax machine has no other letters",
 	"required":            "set it",
 	"required_without":    "set it to a long random word (openssl rand -hex 24), or pass --insecure-no-auth to let everybody send",
+}
+
+func areGateways(list string) bool {
+	for _, name := range (controller.Gateway{Name: list}).Names() {
+		if dialplan.CheckGateway(name) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // check says which settings cannot be used, all at once.

@@ -46,9 +46,9 @@ type switchSettings struct {
 	Host     string        `name:"freeswitch-host" default:"127.0.0.1" env:"FREESWITCH_ESL_HOST" placeholder:"HOST" validate:"hostname_rfc1123|ip" help:"Where mod_event_socket listens (${default})."`
 	Port     int           `name:"freeswitch-port" default:"8021" env:"FREESWITCH_ESL_PORT" placeholder:"PORT" validate:"min=1,max=65535" help:"Its port (${default})."`
 	Password secret        `name:"freeswitch-password" default:"ClueCon" env:"FREESWITCH_ESL_PASSWORD" placeholder:"WORD" validate:"word" help:"Its password; FreeSWITCH's own default is ClueCon."`
-	Gateway  string        `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateway" help:"mod_sofia's gateway to the telephone network (${default})."`
-	Channels int           `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"min=1,max=100000" help:"Calls at once through it (${default})."`
-	CPS      float64       `name:"gateway-cps" default:"10" env:"FREESWITCH_GATEWAY_CPS" placeholder:"N" validate:"gt=0,max=100000" help:"New calls per second through it (${default})."`
+	Gateway  string        `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateways" help:"mod_sofia's gateway to the telephone network, or several with commas between them, the preferred first (${default})."`
+	Channels int           `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"min=1,max=100000" help:"Calls at once through each (${default})."`
+	CPS      float64       `name:"gateway-cps" default:"10" env:"FREESWITCH_GATEWAY_CPS" placeholder:"N" validate:"gt=0,max=100000" help:"New calls per second through each (${default})."`
 	Ring     time.Duration `name:"ring" default:"1m" env:"FAXBOT_RING" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long a call may ring (${default})."`
 	Grace    time.Duration `name:"grace" default:"15s" env:"FAXBOT_GRACE" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long news of a call may be late before FreeSWITCH is asked (${default})."`
 	T38      bool          `name:"t38" default:"true" negatable:"" env:"FREESWITCH_T38_ENABLE" help:"Offer T.38 (${default})."`

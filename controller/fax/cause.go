@@ -76,7 +76,7 @@ var advice = map[Cause]Advice{
 	Busy:          {Tell: "The line was busy."},
 	NoAnswer:      {Tell: "Nobody answered."},
 	Trunk:         {Free: true, Tell: "The carrier or the gateway could not take the call."},
-	Misconfigured: {Free: true, Tell: "The gateway or its account is misconfigured; correct it, then release the fax."},
+	Misconfigured: {Free: true, Tell: "The gateway or its account is misconfigured; an administrator must correct it."},
 	Media:         {Tell: "The two sides could not agree on how to carry the call."},
 	WrongNumber:   {Tell: "The number does not exist or may not be called."},
 	Refused:       {Tell: "The call was rejected."},

@@ -102,9 +102,13 @@ func (s Situation) follow(d *Decision, next step) {
 		if d.Cause == fax.Trunk && otherGateway {
 			wait = 0
 		}
-	case hold:
-		if !otherGateway {
+	case queue:
+		switch {
+		case otherGateway:
+			wait = 0
+		case !s.watched():
 			d.State = fax.Held
+			d.Text += " Then release or cancel the fax."
 		}
 	case fail:
 		d.State = fax.Failed
@@ -206,8 +210,13 @@ func Next(s Situation) Call {
 // gateway chooses the first open gateway that the fax has not just failed on
 // through no fault of the far end, which is fresh, or else the first open one.
 func (s Situation) gateway() (name string, fresh bool) {
-	if s.Job.Options.Gateway != "" {
-		return s.Job.Options.Gateway, false
+	if fixed := s.Job.Options.Gateway; fixed != "" {
+		for _, g := range s.Gateways {
+			if g.Name == fixed && g.Closed {
+				return "", false
+			}
+		}
+		return fixed, false
 	}
 	left := map[string]bool{}
 	for i := len(s.Calls) - 1; i >= 0 && leaves(s.Calls[i]); i-- {
@@ -226,6 +235,17 @@ func (s Situation) gateway() (name string, fresh bool) {
 		}
 	}
 	return first, false
+}
+
+// watched says that the last call's gateway is among ours, so that its queue is
+// held for all faxes as long as it needs.
+func (s Situation) watched() bool {
+	for _, g := range s.Gateways {
+		if g.Name == s.Calls[len(s.Calls)-1].Gateway {
+			return true
+		}
+	}
+	return false
 }
 
 // leaves says that a call's end speaks for another gateway.

@@ -84,7 +84,7 @@ func TestRules(t *testing.T) {
 		"trunk, one gateway":          {one(fax.Trunk), nil, fax.Retry, 75 * time.Second, "", 0, 0},
 		"trunk, another gateway":      {one(fax.Trunk), []string{"second"}, fax.Retry, 0, "gateway", 0, 0},
 		"trunk on both":               {two(fax.Trunk), []string{"second"}, fax.Retry, 75 * time.Second, "", 0, 0},
-		"misconfigured":               {one(fax.Misconfigured), nil, fax.Held, 0, "", 0, 0},
+		"misconfigured":               {one(fax.Misconfigured), nil, fax.Retry, 75 * time.Second, "", 0, 0},
 		"misconfigured, another":      {one(fax.Misconfigured), []string{"second"}, fax.Retry, 0, "gateway", 0, 0},
 		"media":                       {one(fax.Media), nil, fax.Retry, 0, "t38_off", 1, 0},
 		"media again":                 {two(fax.Media), nil, fax.Failed, 0, "", 2, 0},
@@ -223,6 +223,17 @@ func TestGateways(t *testing.T) {
 	s.Gateways[0].Closed = true
 	if g := plan.Next(s.Situation).Gateway; g != "second" {
 		t.Errorf("closed, yet called through: %s", g)
+	}
+	s = newStory("second")
+	s.Job.Options.Gateway = "second"
+	s.Gateways[1].Closed = true
+	if g := plan.Next(s.Situation).Gateway; g != "" {
+		t.Errorf("closed, yet called through: %s", g)
+	}
+	s = newStory()
+	s.Job.Options.Gateway = "unwatched"
+	if s.ended(fax.Misconfigured); s.State != fax.Held || !strings.Contains(s.Text, "release") {
+		t.Errorf("nobody would notice when it works again: %+v", s.Decision)
 	}
 	s = newStory("second").ended(fax.Trunk, fax.Busy)
 	if g := plan.Next(s.Situation).Gateway; g != "carrier" {

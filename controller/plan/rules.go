@@ -12,7 +12,9 @@ type move int
 const (
 	again move = iota // another call
 	fail              // none can help
-	hold              // a person must look first
+	// queue is another call when the gateway works again, which a fax for a
+	// gateway that nobody watches leaves to a person.
+	queue
 	// elsewhere is another call if there is a gateway that this has not
 	// happened on, else fail.
 	elsewhere
@@ -55,7 +57,7 @@ var rules = map[fax.Cause][]step{
 	fax.NoAnswer: {{wait: about(5 * time.Minute)}},
 	// At once when another gateway can be tried.
 	fax.Trunk:         {{wait: span{30 * time.Second, 2 * time.Minute}, changes: with(fax.OtherGateway)}},
-	fax.Misconfigured: {{move: hold, changes: with(fax.OtherGateway)}},
+	fax.Misconfigured: {{move: queue, wait: span{30 * time.Second, 2 * time.Minute}, changes: with(fax.OtherGateway)}},
 	fax.Media:         {{changes: with(t38Toggled)}, {move: fail}},
 	fax.WrongNumber:   {{move: elsewhere, changes: with(fax.OtherGateway)}, {move: fail}},
 	fax.Refused:       {{move: elsewhere, changes: with(fax.OtherGateway)}, {move: fail}},

@@ -1,0 +1,75 @@
+package controller_test
+
+import (
+	"strings"
+	"testing"
+
+	"faxbot/controller"
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch/simulator"
+)
+
+func through(names string) func(*controller.Config) {
+	return func(c *controller.Config) { c.Gateway.Name = names }
+}
+
+// What the first gateway cannot take goes through the second at once, at no
+// cost, and the call says why.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200, Gateways: []string{"second"}, GatewaysDown: []string{"first"}}, through("first, second"))
+	job, attempts := h.until(h.submit("15551230040", 1), fax.Done)
+	if len(attempts) != 2 || attempts[0].Gateway != "first" || attempts[1].Gateway != "second" || job.Dials != 1 {
+		t.Fatalf("%+v %+v", job, attempts)
+	}
+	if r := attempts[1].Reasons; len(r) != 1 || r[0].Change != fax.OtherGateway || r[0].Cause != attempts[0].Result.Cause {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A gateway that is misconfigured burns no fax: one finds it out, the others
+// are not dialled, and all wait.
+func TestMisconfiguredGatewayHoldsItsQueue(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200, Gateways: []string{"other"}}, nil)
+	first := h.submit("15551230041", 1)
+	job, _ := h.until(first, fax.Retry)
+	if job.Cause != fax.Misconfigured || job.Dials != 0 {
+		t.Errorf("%+v", job)
+	}
+	second := h.submit("15551230042", 1)
+	h.until(second, fax.Queued)
+	f, err := h.Plan(t.Context(), second)
+	if err != nil || len(f.Waits) != 1 || f.Waits[0].Change != fax.QueueHeld {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if n := h.ledger("dial"); n > 1 {
+		t.Errorf("%d calls through a gateway that does not exist", n)
+	}
+	if h.gauge("faxbot_gateway_state", "misconfigured") != 1 {
+		t.Error("no alarm")
+	}
+}
+
+// gauge reads a metric by the value of one of its labels.
+func (h *house) gauge(name, label string) float64 {
+	h.t.Helper()
+	families, err := h.metrics.Gather()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetValue() == label {
+					return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	h.t.Fatalf("no metric %s with %s; there are %s", name, label, strings.TrimSpace(families[0].GetName()))
+	return 0
+}

@@ -1,0 +1,223 @@
+package controller
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"faxbot/controller/fax"
+	"faxbot/controller/plan"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+)
+
+// gateways are the ways out that the operator listed, the preferred first. Each
+// has a breaker: while a gateway fails, it gets no calls but one now and then
+// that finds out whether it works again. Faxes that name a gateway of their own
+// which is not listed pass by.
+type gateways struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	list []*gate
+}
+
+// gate is one gateway. It works while failures is small; it rests until
+// restUntil; afterwards, until one call has got through, it takes one call at
+// a time.
+type gate struct {
+	name     string
+	channels int
+	pace     *rate.Limiter
+
+	failures      int // calls in a row that it could not take
+	misconfigured bool
+	restUntil     time.Time     // zero while it works
+	rests         int           // in a row, for their length
+	probe         fax.AttemptID // the call that finds out; "" for none
+}
+
+const (
+	// tripAfter is how many calls in a row a gateway may fail to take before
+	// it rests. One that refuses our credentials rests at once.
+	tripAfter    = 5
+	shortestRest = 30 * time.Second
+	longestRest  = 5 * time.Minute
+)
+
+func newGateways(g Gateway, log *slog.Logger) *gateways {
+	all := &gateways{log: log}
+	for _, name := range g.Names() {
+		all.list = append(all.list, &gate{name: name, channels: g.Channels, pace: rate.NewLimiter(rate.Limit(g.CPS), max(1, int(g.CPS/10)))})
+	}
+	return all
+}
+
+// Names are the gateways, the preferred first.
+func (g Gateway) Names() []string {
+	var names []string
+	for name := range strings.SplitSeq(g.Name, ",") {
+		names = append(names, strings.TrimSpace(name))
+	}
+	return names
+}
+
+// state is a word for metrics and people.
+func (g *gate) state(now time.Time) string {
+	switch {
+	case g.restUntil.IsZero():
+		return "working"
+	case g.misconfigured:
+		return "misconfigured"
+	case now.Before(g.restUntil):
+		return "resting"
+	default:
+		return "probing"
+	}
+}
+
+var gateStates = []string{"working", "misconfigured", "resting", "probing"}
+
+// room says how many new calls it may get now.
+func (g *gate) room(now time.Time) int {
+	switch {
+	case g.restUntil.IsZero():
+		return max(0, int(g.pace.TokensAt(now)))
+	case now.Before(g.restUntil) || g.probe != "":
+		return 0
+	default:
+		return 1
+	}
+}
+
+// room is what each gateway may get now, and how long to wait when all is 0.
+func (gs *gateways) room(now time.Time) (room map[string]int, wait time.Duration) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	room, wait = map[string]int{}, longestSleep
+	for _, g := range gs.list {
+		room[g.name] = g.room(now)
+		switch {
+		case g.restUntil.IsZero():
+			wait = min(wait, time.Duration(float64(time.Second)/float64(g.pace.Limit())))
+		case now.Before(g.restUntil):
+			wait = min(wait, g.restUntil.Sub(now))
+		}
+	}
+	return room, wait
+}
+
+// plans are the gateways as the planner sees them. Those without room now are
+// closed; with room nil, those that rest.
+func (gs *gateways) plans(room map[string]int, now time.Time) []plan.Gateway {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	list := make([]plan.Gateway, len(gs.list))
+	for i, g := range gs.list {
+		list[i] = plan.Gateway{Name: g.name, Closed: now.Before(g.restUntil)}
+		if room != nil {
+			list[i].Closed = room[g.name] <= 0
+		}
+	}
+	return list
+}
+
+// placed notes a call that is about to be made.
+func (gs *gateways) placed(a fax.Attempt, now time.Time) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	g := gs.find(a.Gateway)
+	if g == nil {
+		return
+	}
+	g.pace.AllowN(now, 1)
+	if !g.restUntil.IsZero() && g.probe == "" {
+		g.probe = a.ID
+	}
+}
+
+// ended hears what a call came to.
+func (gs *gateways) ended(a fax.Attempt, c fax.Cause, now time.Time) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	g := gs.find(a.Gateway)
+	if g == nil {
+		return
+	}
+	probe := g.probe == a.ID
+	if probe {
+		g.probe = ""
+	}
+	switch c {
+	case fax.Misconfigured:
+		// Calls that were under way when it began to rest tell nothing new.
+		if g.restUntil.IsZero() || probe {
+			g.rest(now, true)
+			gs.log.Error("a gateway is misconfigured; faxes for it wait, and one is tried now and then", "gateway", g.name, "until", g.restUntil)
+		}
+	case fax.Trunk:
+		g.failures++
+		if probe || g.restUntil.IsZero() && g.failures >= tripAfter {
+			g.rest(now, false)
+			gs.log.Error("a gateway takes no calls; faxes for it wait, and one is tried now and then", "gateway", g.name, "failures", g.failures, "until", g.restUntil)
+		}
+	case fax.Switch, fax.Unknown, fax.Withdrawn, fax.Document:
+		// Not the gateway's doing.
+	default:
+		g.failures = 0
+		if !g.restUntil.IsZero() {
+			gs.log.Warn("a gateway takes calls again", "gateway", g.name)
+			g.restUntil, g.rests, g.misconfigured = time.Time{}, 0, false
+		}
+	}
+}
+
+// rest begins a rest, each twice as long as the one before.
+func (g *gate) rest(now time.Time, misconfigured bool) {
+	g.restUntil = now.Add(min(longestRest, shortestRest<<min(g.rests, 10)))
+	g.rests++
+	g.misconfigured = misconfigured
+}
+
+func (gs *gateways) find(name string) *gate {
+	for _, g := range gs.list {
+		if g.name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+// channels is what the gateways carry at once, those of all hosts together.
+func (gs *gateways) channels() (each map[string]int, all int) {
+	each = map[string]int{}
+	for _, g := range gs.list {
+		each[g.name] = g.channels
+		all += g.channels
+	}
+	return each, all
+}
+
+// Describe implements prometheus.Collector.
+func (gs *gateways) Describe(ch chan<- *prometheus.Desc) { ch <- gateDesc }
+
+var gateDesc = prometheus.NewDesc("faxbot_gateway_state", "1 for the state that a gateway is in.", []string{"gateway", "state"}, nil)
+
+// Collect implements prometheus.Collector.
+func (gs *gateways) Collect(ch chan<- prometheus.Metric) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	now := time.Now()
+	for _, g := range gs.list {
+		is := g.state(now)
+		for _, s := range gateStates {
+			v := 0.0
+			if s == is {
+				v = 1
+			}
+			ch <- prometheus.MustNewConstMetric(gateDesc, prometheus.GaugeValue, v, g.name, s)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package controller
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+func callThrough(gateway string) fax.Attempt {
+	return fax.Attempt{ID: fax.NewAttemptID(), Gateway: gateway}
+}
+
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	gs := newGateways(Gateway{Name: "a, b", Channels: 10, CPS: 100}, slog.New(slog.DiscardHandler))
+	state := func(want string, room int) {
+		t.Helper()
+		a := gs.find("a")
+		if got, n := a.state(now), a.room(now); got != want || n != room {
+			t.Errorf("%s with room for %d, want %s, %d", got, n, want, room)
+		}
+		if gs.find("b").state(now) != "working" {
+			t.Error("the other gateway rests too")
+		}
+	}
+	end := func(causes ...fax.Cause) {
+		for _, c := range causes {
+			gs.ended(callThrough("a"), c, now)
+		}
+	}
+	// A failure now and then is normal; so is what a far end does.
+	end(fax.Trunk, fax.Trunk, fax.Trunk, fax.Trunk, fax.Busy, fax.Trunk, fax.Trunk, fax.Trunk, fax.Trunk, fax.Switch)
+	state("working", 10)
+	end(fax.Trunk)
+	state("resting", 0)
+	if plans := gs.plans(nil, now); !plans[0].Closed || plans[1].Closed {
+		t.Errorf("%+v", plans)
+	}
+	if room, wait := gs.room(now); room["a"] != 0 || room["b"] != 10 || wait > time.Second {
+		t.Errorf("room %v, wait %s", room, wait)
+	}
+	// Late news of calls from before do not prolong it.
+	end(fax.Trunk, fax.Trunk)
+	now = now.Add(shortestRest)
+	state("probing", 1)
+	probe := callThrough("a")
+	gs.placed(probe, now)
+	state("probing", 0) // one at a time
+	gs.ended(probe, fax.Trunk, now)
+	now = now.Add(shortestRest)
+	state("resting", 0) // twice as long as before
+	now = now.Add(shortestRest)
+	probe = callThrough("a")
+	gs.placed(probe, now)
+	gs.ended(probe, fax.Switch, now) // says nothing
+	state("probing", 1)
+	probe = callThrough("a")
+	gs.placed(probe, now)
+	gs.ended(probe, fax.NoAnswer, now)
+	now = now.Add(time.Second)
+	state("working", 10)
+
+	end(fax.Misconfigured)
+	state("misconfigured", 0)
+	for range 20 { // an hour's probes
+		now = now.Add(longestRest)
+		probe = callThrough("a")
+		gs.placed(probe, now)
+		gs.ended(probe, fax.Misconfigured, now)
+	}
+	if rest := gs.find("a").restUntil.Sub(now); rest != longestRest {
+		t.Errorf("rests for %s", rest)
+	}
+	now = now.Add(longestRest)
+	end(fax.OK)
+	now = now.Add(time.Second)
+	state("working", 10)
+	gs.ended(callThrough("unlisted"), fax.Trunk, now) // nobody's
+}
+
+// A gateway's room in a claim is what it may get, less what others got.
+func TestRemaining(t *testing.T) {
+	t.Parallel()
+	left := remaining(map[string]int{"a": 3, "b": 1}, map[string]int{"a": 5, "b": 0}, map[fax.JobID]string{"1": "a", "2": "a", "3": ""}, "2")
+	if left["a"] != 2 || left["b"] != 0 {
+		t.Errorf("%v", left)
+	}
+}
