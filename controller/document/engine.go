@@ -71,7 +71,7 @@ func (f *Folder) start() (_ *engine, err error) {
 		e.cmd = exec.Command("/bin/sh", //nolint:gosec // the operator names the program
 			"-c", limited, "sh", strconv.Itoa(int(f.Timeout.Seconds())+1), strconv.Itoa(maxMemory>>10),
 			gs, "-dSAFER", "-dBATCH", "-dNOPAUSE", "-q", "-P-", "-sDEVICE=pgmraw", "-sstdout=%stderr", "-sOutputFile=%stdout",
-			"-dUseFastColor", "-dDOINTERPOLATE", "-dMaxBitmap="+strconv.Itoa(64<<20), "--permit-file-read="+documentName, programName, "-")
+			"-dUseFastColor", "-dDOINTERPOLATE", "-sBandListStorage=memory", "-dMaxBitmap="+strconv.Itoa(maxMemory>>2), "--permit-file-read="+documentName, programName, "-")
 		e.cmd.Dir = "/"
 		e.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "TMPDIR=/nonexistent", "LC_ALL=C"}
 		e.cmd.Stdin, e.cmd.Stdout, e.cmd.Stderr = theirs[0], theirs[1], &e.said

@@ -16,7 +16,7 @@ const (
 const (
 	reach     = 12  // a pixel's surroundings: so many to each side, about 1.5 mm
 	deadZone  = 6   // differences that noise and compression make
-	paperGain = 8   // on what is nearly white: pale letters
+	paperGain = 10  // on what is nearly white: pale letters
 	photoGain = 2   // on what is darker: photographs
 	brightest = 224 // surroundings that have all of paperGain
 	darkest   = 128 // and those that have photoGain
