@@ -73,6 +73,10 @@ func TestPagesArriveAsTheyAre(t *testing.T) {
 						if pages != made.Pages || got != rows || wrong != 0 || rate != 14400 || (corrected == 1) != (ecm == "ecm") {
 							t.Errorf("of %d pages and %d rows: %s", made.Pages, rows, said)
 						}
+						// The estimate is for error correction.
+						if took := float64(seconds); ecm == "ecm" && (made.Seconds < 0.8*took || made.Seconds > 1.25*took) {
+							t.Errorf("%.0f seconds estimated, took %d", made.Seconds, seconds)
+						}
 					})
 				}
 			}

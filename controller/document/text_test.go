@@ -1,6 +1,7 @@
 package document_test
 
 import (
+	"bytes"
 	"image"
 	"strings"
 	"testing"
@@ -184,4 +185,85 @@ func TestTextHasAPageLimit(t *testing.T) {
 	wantRefusal(t, refuse(t, f, []byte(strings.Repeat("line\n", 200))), fax.BadDocument, "more than 3 pages")
 	wantRefusal(t, refuse(t, f, long, []byte("one more")), fax.BadDocument, "more than 3 pages together")
 	wantRefusal(t, refuse(t, f, []byte(" \n\t\r\n")), fax.BadDocument, "empty")
+}
+
+func cover(t *testing.T, f *document.Folder, c document.Cover, files ...[]byte) (fax.JobID, document.Fax, error) {
+	t.Helper()
+	id := receive(t, f, files...)
+	made, err := f.Prepare(t.Context(), id, document.Options{Cover: &c})
+	return id, made, err
+}
+
+func TestCover(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	same := func(a, b bitmap) bool { return a.Rect == b.Rect && bytes.Equal(a.Pix, b.Pix) }
+
+	plain, _ := prepare(t, f, []byte("the letter\fits second page"))
+	full := document.Cover{To: "Alice", From: "Bob", Date: "1 May", Message: "Two lines\nof a message"}
+	id, made, err := cover(t, f, full, []byte("the letter\fits second page"))
+	if err != nil {
+		t.Fatal(err, unwrap(err))
+	}
+	if made.Pages != 3 || len(made.Sheets) != 3 || made.Sheets[0].Ink < 0.001 || made.Sheets[0].Blank {
+		t.Errorf("%+v", made)
+	}
+	for n := 1; n <= 2; n++ {
+		if !same(page(t, f, plain, n), page(t, f, id, n+1)) {
+			t.Errorf("page %d is another one behind a cover", n)
+		}
+	}
+	own := page(t, f, id, 1)
+	less, _, err := cover(t, f, document.Cover{To: "Alice"}, []byte("the letter"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := own.extent().Dy(), page(t, f, less, 1).extent().Dy(); b > a-100 {
+		t.Errorf("what is empty takes room: %d rows, %d with everything", b, a)
+	}
+
+	// A template has the same look as a text, its marks replaced once.
+	template := "To {{to}}, from {{from}}{{date}}, {{pages}} pages: {{message}} {{other}}"
+	id, _, err = cover(t, f, document.Cover{Template: template, To: "{{message}} %s", From: "a\r\nb\fc\x00", Message: "{{to}} ${x}\n<b>"}, []byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := prepare(t, f, []byte("To {{message}} %s, from a  b c, 2 pages: {{to}} ${x}\n<b> {{other}}"))
+	if !same(page(t, f, id, 1), page(t, f, want, 1)) {
+		t.Error("the template is not set as it should be")
+	}
+	if _, _, err := cover(t, f, document.Cover{Message: strings.Repeat("line\n", 100)}, []byte("one")); err == nil {
+		t.Error("a cover of two pages")
+	} else {
+		wantRefusal(t, err, fax.Invalid, "longer than one page")
+	}
+}
+
+func TestDarkness(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	grey := receive(t, f, content("0.5 g 50 50 400 400 re f", ""))
+	letter := receive(t, f, long)
+	last, black := 0, 0
+	for _, darkness := range []int{-3, -1, 0, 1, 3} {
+		for _, id := range []fax.JobID{grey, letter} {
+			if _, err := f.Prepare(t.Context(), id, document.Options{Darkness: darkness}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := page(t, f, grey, 1)
+		if n := b.ink(b.Rect); n < last+last/10 {
+			t.Errorf("darkness %d: %d black pixels, %d before", darkness, n, last)
+		} else {
+			last = n
+		}
+		b = page(t, f, letter, 1)
+		if n := b.ink(b.Rect); black != 0 && n != black {
+			t.Errorf("darkness %d: black letters changed from %d to %d pixels", darkness, black, n)
+		} else {
+			black = n
+		}
+	}
+	_, err := f.Prepare(t.Context(), grey, document.Options{Darkness: 4})
+	wantRefusal(t, err, fax.Invalid, "Darkness 4")
 }
