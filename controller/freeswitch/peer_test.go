@@ -250,3 +250,16 @@ func bare(tb testing.TB, path string) (connect []byte, said [][]byte) {
 	}
 	return connect, said
 }
+
+// script is a connection that says what it was given and notes what it hears.
+type script struct {
+	*bytes.Reader
+	net.Conn
+	said bytes.Buffer
+}
+
+func (s *script) Read(p []byte) (int, error)       { return s.Reader.Read(p) }
+func (s *script) Write(p []byte) (int, error)      { return s.said.Write(p) }
+func (s *script) Close() error                     { return nil }
+func (s *script) SetReadDeadline(time.Time) error  { return nil }
+func (s *script) SetWriteDeadline(time.Time) error { return nil }
