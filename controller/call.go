@@ -285,7 +285,7 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 	} else {
 		c.spawn(k.seeOff)
 	}
-	c.metrics.ended(attempt)
+	c.metrics.ended(c, job, attempt)
 	k.log.Info("call ended", "cause", r.Cause, "code", r.Code, "text", r.Text, "hangup_cause", r.HangupCause,
 		"pages", r.Pages, "fax_state", job.State, "confirmed", job.Confirmed, "of", job.Pages)
 	c.bus.Publish(events.Notice{At: time.Now(), Job: job, Attempt: attempt, Line: line})

@@ -22,6 +22,11 @@ func TestFailover(t *testing.T) {
 	if len(attempts) != 2 || attempts[0].Gateway != "first" || attempts[1].Gateway != "second" || job.Dials != 1 {
 		t.Fatalf("%+v %+v", job, attempts)
 	}
+	for name, label := range map[string]string{"faxbot_gateway_calls_total": "second", "faxbot_gateway_state": "working"} {
+		if h.gauge(name, label) != 1 {
+			t.Errorf("%s is not 1 for %s", name, label)
+		}
+	}
 	if r := attempts[1].Reasons; len(r) != 1 || r[0].Change != fax.OtherGateway || r[0].Cause != attempts[0].Result.Cause {
 		t.Errorf("%+v", r)
 	}

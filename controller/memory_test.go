@@ -89,6 +89,9 @@ func TestABusyNumberRestsForAll(t *testing.T) {
 	if _, attempts := h.until(second, fax.Queued); len(attempts) != 0 {
 		t.Errorf("called while it rests: %+v", attempts)
 	}
+	if age := h.figure("faxbot_queue_age_seconds"); age <= 0 {
+		t.Errorf("the oldest due fax has waited %v s", age)
+	}
 	if time.Until(busy.DueAt) < time.Minute {
 		t.Errorf("due %s", busy.DueAt)
 	}

@@ -12,6 +12,9 @@ import (
 // metrics are this package's figures. Labels come from closed enums only.
 type metrics struct {
 	attempts   *prometheus.CounterVec
+	calls      *prometheus.CounterVec
+	perFax     prometheus.Histogram
+	resumed    prometheus.Counter
 	pages      prometheus.Counter
 	setup      prometheus.Histogram
 	fax        prometheus.Histogram
@@ -29,6 +32,13 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faxbot_attempts_total", Help: "Calls that ended, by cause.",
 		}, []string{"cause"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faxbot_gateway_calls_total", Help: "Calls that ended, by gateway and cause; \"other\" is a gateway that is not listed.",
+		}, []string{"gateway", "cause"}),
+		perFax: histogram("faxbot_calls_per_fax", "Calls of a fax that has ended.", 1, 2, 3, 4, 6, 9, 12, 20),
+		resumed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "faxbot_pages_resumed_total", Help: "Pages that a call left out because an earlier one had delivered them.",
+		}),
 		pages: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "faxbot_pages_total", Help: "Pages confirmed by receiving machines.",
 		}),
@@ -49,16 +59,47 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 	live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "faxbot_live_calls", Help: "Calls under way, ringing or sending.",
 	}, func() float64 { return float64(c.live()) })
-	reg.MustRegister(c.gateways, m.attempts, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
+	reg.MustRegister(c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
 	return m
 }
 
-func (m *metrics) ended(a fax.Attempt) {
+func (m *metrics) ended(c *Controller, job fax.Job, a fax.Attempt) {
 	m.attempts.WithLabelValues(string(a.Result.Cause)).Inc()
+	gateway := a.Gateway
+	if c.gateways.find(gateway) == nil {
+		gateway = "other"
+	}
+	m.calls.WithLabelValues(gateway, string(a.Result.Cause)).Inc()
 	m.pages.Add(float64(a.Result.Pages))
 	if a.Answered() {
 		m.fax.Observe(a.EndedAt.Sub(a.AnsweredAt).Seconds())
+		m.resumed.Add(float64(a.Parameters.StartPage))
 	}
+	if job.State.Terminal() {
+		m.perFax.Observe(float64(a.Ordinal))
+	}
+}
+
+// queueAge tells, when it is asked, how long the longest due fax has waited.
+type queueAge struct{ c *Controller }
+
+var ageDesc = prometheus.NewDesc("faxbot_queue_age_seconds", "How long the longest due fax waits for its call; 0 when none does.", nil, nil)
+
+func (q queueAge) Describe(ch chan<- *prometheus.Desc) { ch <- ageDesc }
+
+func (q queueAge) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	due, waits, err := q.c.store.NextDue(ctx, time.Unix(0, 0)) // the first of all
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(ageDesc, err)
+		return
+	}
+	age := 0.0
+	if waits {
+		age = max(0, time.Since(due).Seconds())
+	}
+	ch <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, age)
 }
 
 // jobsByState counts open jobs when it is asked, so that the figure is the
