@@ -17,6 +17,8 @@ func (a *API) adminRoutes() []route {
 		{"GET /admin/health-status", keysManage, a.adminHealth},
 		{"GET /admin/db-status", keysManage, a.adminDatabase},
 		{"POST /admin/diagnostics/run", keysManage, a.diagnose},
+		{"GET /admin/webhooks/dead", keysManage, a.deadWebhooks},
+		{"POST /admin/webhooks/{id}/replay", keysManage, a.replayWebhook},
 		{"GET /admin/config", keysManage, a.adminConfig},
 	}
 }

@@ -35,9 +35,11 @@ type Config struct {
 	MaxBytes          int64  // of all files of one fax; default 10 MiB
 	RequestsPerMinute int    // of one key to one route; 0: no limit
 	Version           string
-	PublicURL         string         // of links to documents; "" leaves them without a host
-	LinkTTL           time.Duration  // of links to documents; default an hour
-	Settings          map[string]any // for administrators to see: by name, without secrets
+	PublicURL         string        // of links to documents; "" leaves them without a host
+	LinkTTL           time.Duration // of links to documents; default an hour
+	// CheckCallback judges the callback_url of a fax; nil refuses all of them.
+	CheckCallback func(url string) error
+	Settings      map[string]any // for administrators to see: by name, without secrets
 }
 
 // API answers HTTP requests. It starts no goroutine and owns nothing to close.
@@ -73,7 +75,7 @@ func New(c Config) *API {
 	}
 	a := &API{
 		config: c, log: c.Logger, metrics: newMetrics(c.Registerer), pace: defaultPace,
-		door: newDoor(c), links: newLinks(c), fields: newFields(), origin: http.NewCrossOriginProtection(),
+		door: newDoor(c), links: newLinks(c), fields: newFields(c.CheckCallback), origin: http.NewCrossOriginProtection(),
 	}
 	if c.RequestsPerMinute > 0 {
 		a.limits = newBuckets(float64(c.RequestsPerMinute)/60, c.RequestsPerMinute)

@@ -34,10 +34,11 @@ type form struct {
 	Header      string     `form:"header" validate:"line=100"`
 	StationID   string     `form:"station_id" validate:"line=20"`
 	Gateway     string     `form:"gateway" validate:"omitempty,gateway"`
+	CallbackURL string     `form:"callback_url" validate:"omitempty,callback"`
 }
 
 const (
-	maxField  = 1 << 10 // bytes of a part that is not a file
+	maxField  = 2 << 10 // bytes of a part that is not a file
 	maxFields = 100
 )
 
@@ -64,6 +65,8 @@ func (f *form) parse(name, value string) (err error) {
 		f.StationID = value
 	case "gateway":
 		f.Gateway = value
+	case "callback_url":
+		f.CallbackURL = value
 	}
 	return err
 }
@@ -77,6 +80,7 @@ var rules = map[string]string{
 	"deadline":     "use a time in the future like 2030-01-31T12:00:00Z",
 	"header":       "use at most 100 bytes of printable text",
 	"station_id":   "use at most 20 bytes of printable text",
+	"callback_url": "use an address like https://example.net/hook; the daemon must have a secret for webhooks",
 	"gateway":      "use 1 to 64 letters, digits, dots, dashes and underscores",
 }
 
@@ -86,11 +90,12 @@ type fields struct {
 	names map[string]string // of the form's struct fields, by part
 }
 
-func newFields() fields {
+func newFields(callback func(url string) error) fields {
 	v := fields{validator.New(validator.WithRequiredStructEnabled()), map[string]string{}}
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("form") })
 	for tag, ok := range map[string]func(s, limit string) bool{
 		"callerid": func(s, _ string) bool { return dialplan.CheckCallerID(s) == nil },
+		"callback": func(s, _ string) bool { return callback != nil && callback(s) == nil },
 		"gateway":  func(s, _ string) bool { return dialplan.CheckGateway(s) == nil },
 		"line": func(s, limit string) bool {
 			n, err := strconv.Atoi(limit)
@@ -231,6 +236,6 @@ func (f form) submission(who principal, key string) controller.Submission {
 	return controller.Submission{
 		To: string(f.To), Owner: who.owner, Priority: f.Priority, MaxAttempts: f.MaxAttempts,
 		SendAt: f.SendAt, Deadline: f.Deadline, IdempotencyKey: key,
-		Options: fax.Options{CallerID: f.From, StationID: f.StationID, Header: f.Header, Gateway: f.Gateway},
+		Options: fax.Options{CallerID: f.From, StationID: f.StationID, Header: f.Header, Gateway: f.Gateway, CallbackURL: f.CallbackURL},
 	}
 }

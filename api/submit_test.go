@@ -62,7 +62,7 @@ func TestForms(t *testing.T) {
 		detail string // part of it
 	}{
 		{"the file first", []part{file, to}, 202, "", ""},
-		{"unknown parts", []part{to, field("callback_url", "https://example.org"), field("", "x"), file, field("big", strings.Repeat("x", 5000))}, 202, "", ""},
+		{"unknown parts", []part{to, field("return_url", "https://example.org"), field("", "x"), file, field("big", strings.Repeat("x", 5000))}, 202, "", ""},
 		{"a file without a name", []part{to, {name: "file", content: "Hello\n"}}, 202, "", ""},
 		{"the word test in the name", []part{to, {"file", "test.txt", "text/plain", "really this\n"}}, 202, "", ""},
 		{"a path as the name", []part{to, {"file", "../../../etc/passwd", "text/plain", "Hello\n"}}, 202, "", ""},

@@ -18,6 +18,7 @@ import (
 	"faxbot/controller"
 	"faxbot/controller/document"
 	"faxbot/controller/store"
+	"faxbot/controller/webhook"
 )
 
 // daemon is a Faxbot that has bound its addresses and opened its files. serve
@@ -26,6 +27,7 @@ type daemon struct {
 	log        *slog.Logger
 	documents  *document.Folder
 	controller *controller.Controller
+	webhooks   *webhook.Sender
 	public     site
 	internal   site
 	closers    []io.Closer // in the order of opening
@@ -68,7 +70,7 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("--host (FAXBOT_HOST): this host has no name: %w", err)
 	}
-	jobs, err := store.Open(ctx, string(s.Storage.DatabaseURL), store.Options{Host: host, Logger: d.log})
+	jobs, err := store.Open(ctx, string(s.Storage.DatabaseURL), store.Options{Host: host, Webhooks: texts(s.Webhook.URLs), Logger: d.log})
 	if err != nil {
 		return err
 	}
@@ -78,6 +80,17 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 	config.Store, config.Documents, config.Logger, config.Registerer = jobs, d.documents, d.log, figures
 	if d.controller, err = controller.New(ctx, config); err != nil {
 		return err
+	}
+	d.webhooks, err = webhook.New(webhook.Config{
+		Outbox: jobs.Outbox(), Secrets: texts(s.Webhook.Secrets), AllowPrivate: s.Webhook.AllowPrivate,
+		Version: version(), Logger: d.log, Registerer: figures,
+	})
+	if err != nil {
+		return err
+	}
+	var callback func(string) error // without a secret nobody could tell us from a stranger
+	if len(s.Webhook.Secrets) > 0 {
+		callback = webhook.CheckURL
 	}
 	rest := api.New(api.Config{
 		Controller:        d.controller,
@@ -93,6 +106,7 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 		PublicURL:         s.HTTP.PublicURL,
 		LinkTTL:           time.Duration(s.HTTP.LinkMinutes) * time.Minute,
 		Settings:          s.report(),
+		CheckCallback:     callback,
 	})
 	d.public.serves("REST", rest.Server(rest.Public()))
 	d.internal.serves("metrics and the result hook", rest.Server(rest.Internal()))
@@ -129,6 +143,14 @@ func newRegistry() *prometheus.Registry {
 	build.Set(1)
 	r.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
+}
+
+func texts(secrets []secret) []string {
+	var list []string
+	for _, s := range secrets {
+		list = append(list, string(s))
+	}
+	return list
 }
 
 // serves prepares the server.
@@ -168,8 +190,11 @@ func (d *daemon) run(drain, stop context.Context) error {
 		d.log.Info("listening", "for", s.purpose, "address", s.listener.Addr().String())
 	}
 	d.log.Info("listening", "for", "answered calls", "address", d.controller.SocketAddr().String())
+	tell, tellNoMore := context.WithCancel(context.Background())
+	g.Go(func() error { return d.webhooks.Run(tell) })
 	g.Go(func() error {
 		err := d.controller.Run(drain, stop)
+		tellNoMore() // what is left is told after the next start
 		for _, s := range []site{d.public, d.internal} {
 			s.end()
 		}

@@ -19,6 +19,8 @@ func (s settings) report() map[string]any {
 			switch v := value.Interface().(type) {
 			case secret:
 				all[name] = v != ""
+			case []secret:
+				all[name] = len(v) > 0
 			case fmt.Stringer:
 				all[name] = v.String()
 			default:

@@ -12,6 +12,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"faxbot/controller"
+	"faxbot/controller/webhook"
 	"faxbot/dialplan"
 )
 
@@ -33,7 +34,12 @@ var rules = map[string]validator.Func{
 	"gateways": func(f validator.FieldLevel) bool { return areGateways(f.Field().String()) },
 	"callerid": func(f validator.FieldLevel) bool { return dialplan.CheckCallerID(f.Field().String()) == nil },
 	"line":     func(f validator.FieldLevel) bool { return strings.IndexFunc(f.Field().String(), unicode.IsControl) < 0 },
-	"word":     func(f validator.FieldLevel) bool { return isWord(f.Field().String()) },
+	"webhook":  func(f validator.FieldLevel) bool { return webhook.CheckURL(f.Field().String()) == nil },
+	"whsec": func(f validator.FieldLevel) bool {
+		_, err := webhook.ParseSecret(f.Field().String())
+		return err == nil
+	},
+	"word": func(f validator.FieldLevel) bool { return isWord(f.Field().String()) },
 }
 
 // advice says what a rule wants; %s is its parameter.
@@ -44,6 +50,9 @@ var advice = map[string]string{
 	"network":             "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
 	"gateways":            "use the gateway's name in mod_sofia, or several with commas between them: 1 to 64 letters, digits, dots, dashes and underscores",
 	"callerid":            "use an optional + and at most 20 digits",
+	"webhook":             "use an address like https://example.net/hook",
+	"whsec":               "use whsec_ and the base64 of 24 to 64 bytes (echo whsec_$(openssl rand -base64 32))",
+	"required_with":       "set it to whsec_ and the base64 of 24 to 64 bytes (echo whsec_$(openssl rand -base64 32))",
 	"http_url":            "use an address like https://fax.example.net",
 	"word":                "use visible characters without spaces",
 	"oneof":               "use one of: %s",

@@ -22,6 +22,7 @@ type settings struct {
 	Switch  switchSettings  `embed:"" group:"FreeSWITCH"`
 	Socket  socketSettings  `embed:"" group:"Socket to which FreeSWITCH connects answered calls"`
 	Fax     faxSettings     `embed:"" group:"Faxes"`
+	Webhook webhookSettings `embed:"" group:"Webhooks (Standard Webhooks)"`
 	Life    lifeSettings    `embed:"" group:"Life"`
 }
 
@@ -71,6 +72,12 @@ type faxSettings struct {
 	StationID string `name:"station-id" env:"FAX_LOCAL_STATION_ID" placeholder:"TEXT" validate:"max=20,printascii" help:"Shown on the other machine's display, usually the own number; at most 20 characters."`
 	Header    string `name:"header" env:"FAX_HEADER" placeholder:"TEXT" validate:"max=50,line" help:"Printed above each page; at most 50 characters."`
 	OnUnknown string `name:"on-unknown" default:"hold" env:"FAXBOT_ON_UNKNOWN" placeholder:"hold|retry" validate:"oneof=hold retry" help:"What follows when nobody can know whether pages arrived: ask a person, or risk sending them twice (${default})."`
+}
+
+type webhookSettings struct {
+	URLs         []secret `name:"webhook-url" env:"FAXBOT_WEBHOOK_URLS" placeholder:"URL" validate:"dive,webhook" help:"Told what becomes of every fax; several with commas between them."`
+	Secrets      []secret `name:"webhook-secret" env:"FAXBOT_WEBHOOK_SECRETS" placeholder:"SECRET" validate:"required_with=URLs,dive,whsec" help:"Signs; without one faxes cannot have a callback_url. While receivers change over, the new one and the old one."`
+	AllowPrivate bool     `name:"webhook-allow-private" env:"FAXBOT_WEBHOOK_ALLOW_PRIVATE" help:"Also to addresses in private and local networks."`
 }
 
 type lifeSettings struct {
