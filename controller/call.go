@@ -338,22 +338,16 @@ func (k *call) cancel() {
 // exist yet when the switch is told, so it is told until the call has ended or
 // has connected to us.
 func (k *call) hangUp() {
-	k.mu.Lock()
-	conn, ending := k.conn, k.ending
-	k.mu.Unlock()
-	if ending {
-		return
-	}
-	if conn != nil {
-		conn.Hangup()
-		return
-	}
 	k.c.spawn(func() {
 		for end := time.Now().Add(k.c.config.Ring + k.c.config.Grace); time.Now().Before(end) && k.c.life.Err() == nil; {
 			k.mu.Lock()
-			done := k.ending || k.conn != nil
+			conn, ending := k.conn, k.ending
 			k.mu.Unlock()
-			if done {
+			if ending {
+				return
+			}
+			if conn != nil {
+				conn.Hangup()
 				return
 			}
 			if err := k.c.link.Kill(string(k.id)); err != nil {

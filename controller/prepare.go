@@ -20,7 +20,7 @@ func (c *Controller) prepareAll(ctx context.Context) error {
 	workers := runtime.GOMAXPROCS(0)
 	var g errgroup.Group
 	g.SetLimit(workers)
-	defer g.Wait()
+	defer func() { _ = g.Wait() }() // its errors are told where they happen
 	var busy sync.Map // ids under conversion
 	for {
 		jobs, err := c.store.Unprepared(ctx, 4*workers)
