@@ -21,7 +21,7 @@ func (c *Controller) prepareAll(ctx context.Context) error {
 	var g errgroup.Group
 	g.SetLimit(workers)
 	defer func() { _ = g.Wait() }() // its errors are told where they happen
-	var busy sync.Map // ids under conversion
+	var busy sync.Map               // ids under conversion
 	for {
 		jobs, err := c.store.Unprepared(ctx, 4*workers)
 		if err != nil && ctx.Err() == nil {
