@@ -40,8 +40,9 @@ type Claimed struct {
 	Attempt fax.Attempt
 }
 
-// Claim takes due jobs that wait in queued or retry, by priority, then the
-// longest due first. For each it stores an attempt in the state created and
+// Claim takes due jobs that wait in queued or retry: the most urgent by
+// priority and waiting time, and where they are equal those of the owner that
+// was not served for longest. For each it stores an attempt in the state created and
 // moves the job to dialing, all in one transaction: when Claim returns, the
 // calls may be placed. No other claim on any host gets the same jobs.
 //
@@ -50,6 +51,7 @@ type Claimed struct {
 // jobs whose planned gateway has no free channel.
 func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 	var claimed []Claimed
+	var served map[string]turn
 	err := s.commit(ctx, func(ctx context.Context, tx session) error {
 		claimed = nil
 		if s.dialect.claiming != "" {
@@ -61,39 +63,41 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 		if err != nil {
 			return err
 		}
+		served = s.turns.get()
+		lines, err := s.lines(ctx, tx, served, r.Limit)
+		if err != nil {
+			return err
+		}
 		taken := map[fax.Number]bool{}
-		var last candidate // where the page before ended
-		for size := r.Limit; len(claimed) < r.Limit; size *= 2 {
-			page, err := s.candidates(ctx, tx, r.Now, last, size)
+		for len(claimed) < r.Limit {
+			l, c, err := s.next(ctx, tx, lines, r.Now)
 			if err != nil {
 				return err
 			}
-			for _, c := range page {
-				if len(claimed) == r.Limit {
-					break
-				}
-				if taken[c.To] {
-					continue
-				}
-				one, ok, err := s.place(ctx, tx, r, c, free)
-				if err != nil {
-					return err
-				}
-				if ok {
-					taken[c.To] = true
-					claimed = append(claimed, one)
-				}
-			}
-			if len(page) < size {
+			if c == nil {
 				break
 			}
-			last = page[size-1] // many wait for a gateway or a number: look further
+			l.page = l.page[1:]
+			if taken[c.To] {
+				continue
+			}
+			one, ok, err := s.place(ctx, tx, r, *c, free)
+			if err != nil {
+				return err
+			}
+			if ok {
+				taken[c.To] = true
+				claimed = append(claimed, one)
+				l.turn = turn{r.Now, latest(served) + 1}
+				served[l.owner] = l.turn
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.turns.set(served)
 	return claimed, nil
 }
 
@@ -103,22 +107,24 @@ type candidate struct {
 	Known *document[fax.Destination] `db:"known"`
 }
 
-// candidates returns a page of jobs that may be dialled, those after last. The
-// plus signs keep the planners from other indices than jobs_claim, which
-// yields the right order and so lets them stop early.
-func (s *Store) candidates(ctx context.Context, tx session, now time.Time, last candidate, size int) ([]candidate, error) {
+// candidates returns a page of an owner's jobs that may be dialled, those after
+// last. The plus signs keep the planners from other indices than jobs_claim,
+// which yields the right order and so lets them stop early; what is due has a
+// turn that has come.
+func (s *Store) candidates(ctx context.Context, tx session, now time.Time, owner string, last candidate, size int) ([]candidate, error) {
 	query, args := `SELECT `+jobColumns+`, (SELECT count(*) FROM attempts WHERE job_id = jobs.id) AS calls,
 		(SELECT memory FROM destinations known WHERE known.to_number = jobs.to_number) AS known FROM jobs
-		WHERE state IN ('queued', 'retry') AND +due_at <= ? AND +deadline > ? AND NOT cancel_asked
+		WHERE owner = ? AND state IN ('queued', 'retry') AND `+byTurn+` <= ? AND +due_at <= ? AND +deadline > ? AND NOT cancel_asked
 		AND NOT EXISTS (SELECT 1 FROM attempts live WHERE live.to_number = jobs.to_number AND live.state <> 'ended')
 		AND NOT EXISTS (SELECT 1 FROM destinations resting WHERE resting.to_number = jobs.to_number AND resting.rest_until > ?)`,
-		[]any{at(now), at(now), at(now)}
+		[]any{owner, at(now), at(now), at(now), at(now)}
 	if last.ID != "" {
-		query += ` AND (priority < ? OR priority = ? AND (due_at > ? OR due_at = ? AND id > ?))`
-		args = append(args, last.Priority, last.Priority, last.DueAt, last.DueAt, last.ID)
+		turn := turnOf(last.jobRow)
+		query += ` AND (` + byTurn + ` > ? OR ` + byTurn + ` = ? AND id > ?)`
+		args = append(args, turn, turn, last.ID)
 	}
 	var page []candidate
-	err := tx.SelectContext(ctx, &page, query+` ORDER BY priority DESC, due_at, id LIMIT ?`+s.dialect.lockFree, append(args, size)...)
+	err := tx.SelectContext(ctx, &page, query+` ORDER BY `+byTurn+`, id LIMIT ?`+s.dialect.lockFree, append(args, size)...)
 	return page, err
 }
 

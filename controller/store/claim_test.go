@@ -299,7 +299,7 @@ func TestClaimReadsNoFinishedJobs(t *testing.T) {
 	t.Parallel()
 	s := sqliteFile(t).open(t, "a")
 	spy := &explainer{session: s.read, t: t}
-	if _, err := s.candidates(t.Context(), spy, now(), candidate{}, 10); err != nil {
+	if _, err := s.candidates(t.Context(), spy, now(), "", candidate{}, 10); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := freeChannels(t.Context(), spy, map[string]int{"west": 1}); err != nil {
@@ -337,7 +337,7 @@ func TestClaimSortsNoBacklog(t *testing.T) {
 		if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
 			return err
 		}
-		_, err := s.candidates(ctx, postgresExplainer{tx, &plan}, now(), candidate{}, 1)
+		_, err := s.candidates(ctx, postgresExplainer{tx, &plan}, now(), "", candidate{}, 1)
 		return err
 	})
 	if err != nil {

@@ -38,6 +38,7 @@ type Store struct {
 	read     session
 	write    func(ctx context.Context, do func(context.Context, session) error) error
 	closers  []func() error // in the order of opening
+	turns    turns
 }
 
 //go:embed migrations/*.sql

@@ -100,16 +100,6 @@ func (s *Store) NextDue(ctx context.Context, after time.Time) (time.Time, bool, 
 	return due.Time, !due.IsZero(), err
 }
 
-// Ahead counts the waiting jobs that are claimed before a job when both are
-// due at a time.
-func (s *Store) Ahead(ctx context.Context, job fax.Job, now time.Time) (int, error) {
-	var n int
-	due := at(job.DueAt)
-	return n, s.get(ctx, &n, `SELECT count(*) FROM jobs WHERE state IN ('queued', 'retry') AND due_at <= ? AND deadline > ?
-		AND (priority > ? OR priority = ? AND (due_at < ? OR due_at = ? AND id < ?))`,
-		at(now), at(now), job.Priority, job.Priority, due, due, job.ID)
-}
-
 // Stats counts the open jobs by state; a state without jobs is 0. Finished
 // jobs are not counted: there may be millions.
 func (s *Store) Stats(ctx context.Context) (map[fax.State]int, error) {

@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// Waiting makes urgent: ageStep of it is worth one step of priority, so that
+// within the lifetime of a fax even the lowest priority gets its turn. byTurn
+// is the same in SQL, written as the index jobs_claim has it: who is ahead of
+// whom does not change while both wait.
+const (
+	ageStep = 30 * time.Second
+	byTurn  = `due_at - CAST(priority AS BIGINT) * 30000000`
+)
+
+func turnOf(j jobRow) int64 {
+	return j.DueAt.UnixMicro() - int64(j.Priority)*ageStep.Microseconds()
+}
+
+// turns remembers which owner was served when, so that owners of equal urgency
+// take turns, however many faxes one of them has waiting. Each host has its own.
+type turns struct {
+	mu     sync.Mutex
+	served map[string]turn // by owner
+}
+
+type turn struct {
+	at  time.Time
+	nth int64 // of all turns
+}
+
+func (t *turns) get() map[string]turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.served == nil {
+		t.served = map[string]turn{}
+	}
+	return maps.Clone(t.served)
+}
+
+func (t *turns) set(served map[string]turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.served = served
+}
+
+// latest is the number of the last turn.
+func latest(served map[string]turn) (nth int64) {
+	for _, t := range served {
+		nth = max(nth, t.nth)
+	}
+	return nth
+}
+
+// line is one owner's waiting jobs, read as far as needed.
+type line struct {
+	owner string
+	turn  turn
+	page  []candidate
+	size  int       // of the page
+	last  candidate // that was read
+	ended bool
+}
+
+// lines returns the owners that have waiting jobs.
+func (s *Store) lines(ctx context.Context, tx session, served map[string]turn, limit int) ([]*line, error) {
+	var owners []string
+	// From owner to owner in the index: SELECT DISTINCT would read every job.
+	err := tx.SelectContext(ctx, &owners, `WITH RECURSIVE found (owner) AS (
+			SELECT min(owner) FROM jobs WHERE state IN ('queued', 'retry')
+			UNION ALL
+			SELECT (SELECT min(jobs.owner) FROM jobs WHERE state IN ('queued', 'retry') AND jobs.owner > found.owner)
+			FROM found WHERE found.owner IS NOT NULL
+		) SELECT owner FROM found WHERE owner IS NOT NULL`)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*line, len(owners))
+	for i, owner := range owners {
+		list[i] = &line{owner: owner, turn: served[owner], size: limit/len(owners) + 1}
+	}
+	return list, nil
+}
+
+// head returns the line's first job that may be dialled, nil when none is left.
+func (s *Store) head(ctx context.Context, tx session, l *line, now time.Time) (*candidate, error) {
+	if len(l.page) == 0 && !l.ended {
+		page, err := s.candidates(ctx, tx, now, l.owner, l.last, l.size)
+		if err != nil {
+			return nil, err
+		}
+		if l.ended = len(page) < l.size; len(page) > 0 {
+			l.page, l.last = page, page[len(page)-1]
+		}
+		l.size *= 2 // many wait for a gateway or a number: look further
+	}
+	if len(l.page) == 0 {
+		return nil, nil
+	}
+	return &l.page[0], nil
+}
+
+// urgency is the priority of an owner's first job, raised by the time that it
+// and its owner have waited.
+func (l *line) urgency(head *candidate, now time.Time) int {
+	since := head.DueAt.Time
+	if l.turn.at.After(since) {
+		since = l.turn.at
+	}
+	return head.Priority + int(now.Sub(since)/ageStep)
+}
+
+// next returns the line whose turn it is and its first job; nil when no job is
+// left.
+func (s *Store) next(ctx context.Context, tx session, lines []*line, now time.Time) (*line, *candidate, error) {
+	var best *line
+	var first *candidate
+	for _, l := range lines {
+		head, err := s.head(ctx, tx, l, now)
+		if err != nil {
+			return nil, nil, err
+		}
+		if head == nil {
+			continue
+		}
+		if best != nil {
+			mine, its := l.urgency(head, now), best.urgency(first, now)
+			if mine < its || mine == its && l.turn.nth >= best.turn.nth {
+				continue
+			}
+		}
+		best, first = l, head
+	}
+	return best, first, nil
+}
+
+// Ahead counts the waiting jobs that are about to be claimed before a job when
+// both are due at a time.
+func (s *Store) Ahead(ctx context.Context, job fax.Job, now time.Time) (int, error) {
+	var n int
+	mine := turnOf(rowOfJob(job))
+	return n, s.get(ctx, &n, `SELECT count(*) FROM jobs WHERE state IN ('queued', 'retry') AND due_at <= ? AND deadline > ?
+		AND (`+byTurn+` < ? OR `+byTurn+` = ? AND id < ?)`, at(now), at(now), mine, mine, job.ID)
+}
