@@ -135,6 +135,15 @@ func (d *daemon) kill() {
 	}
 }
 
+// signal asks it to end.
+func (d *daemon) signal(s os.Signal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.process != nil {
+		_ = d.process.Process.Signal(s)
+	}
+}
+
 // close ends it for good.
 func (d *daemon) close() {
 	d.mu.Lock()

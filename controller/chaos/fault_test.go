@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -63,8 +64,15 @@ var faults = []fault{
 	{name: "database locked", arm: func(r *round) { r.at(r.anyMoment(), r.lock(false)) }},
 	{name: "database locked, kill -9", arm: func(r *round) { r.at(r.anyMoment(), r.lock(true)) }},
 	{name: "cancelled, kill -9", arm: (*round).cancelAndKill},
+	{name: "SIGTERM, drained", arm: func(r *round) { r.at(r.anyMoment(), func() { r.daemon.signal(syscall.SIGTERM) }) }},
+	{name: "SIGTERM twice, calls hung up", arm: func(r *round) {
+		r.at(r.anyMoment(), func() {
+			r.daemon.signal(syscall.SIGTERM)
+			r.after(200*time.Millisecond, func() { r.daemon.signal(syscall.SIGTERM) })
+		})
+	}},
 	{name: "disk full", prepare: smallDisk, arm: func(r *round) { r.at(r.anyMoment(), r.fill) }, root: true},
-	{name: "clock jumps", arm: func(r *round) { r.at(r.anyMoment(), r.jump) }, clock: true},
+	{name: "clock jumps", arm: func(r *round) { r.at(r.anyMoment(), r.jump()) }, clock: true},
 }
 
 // moment is when a fault happens: when a text passes on a wire.
@@ -241,7 +249,7 @@ func (r *round) cancelAndKill() {
 
 // smallDisk gives the daemon a disk of its own.
 func smallDisk(r *round) error {
-	err := syscall.Mount("tmpfs", r.state, "tmpfs", 0, "size=6m")
+	err := syscall.Mount("tmpfs", r.state, "tmpfs", 0, "size=16m")
 	if err == nil {
 		r.later(func() { _ = syscall.Unmount(r.state, syscall.MNT_DETACH) })
 	}
@@ -266,11 +274,22 @@ func (r *round) fill() {
 	r.after(2*time.Second, func() { os.Remove(name) })
 }
 
-// jump moves the daemon's clock by up to two hours, either way.
-func (r *round) jump() {
-	text := fmt.Sprint(int64(2*time.Hour) - 2*int64(r.number%2)*int64(2*time.Hour))
-	if err := os.WriteFile(r.clock(), []byte(text), 0o600); err != nil {
-		r.complain(unfit, "clock: %v", err)
+// jump sets the daemon's clock an hour or two back or forth, and the right time
+// again later.
+func (r *round) jump() func() {
+	by := []int{-7200, -3600, 3600, 7200}[r.rand.IntN(4)]
+	back := r.instant(6 * time.Second)
+	r.detail += fmt.Sprintf("by %d s for %s ", by, back)
+	set := func(seconds int) {
+		text := filepath.Join(r.dir, "clock.new")
+		err := os.WriteFile(text, []byte(fmt.Sprint(seconds)), 0o600)
+		if err = errors.Join(err, os.Rename(text, r.clock())); err != nil {
+			r.complain(unfit, "clock: %v", err)
+		}
+	}
+	return func() {
+		set(by)
+		r.after(back, func() { set(0) })
 	}
 }
 

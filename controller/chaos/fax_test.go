@@ -60,11 +60,11 @@ func (j job) over() bool { return j.State != "" && (j.State.Terminal() || j.Stat
 // choose makes up the faxes of a round. The first is plain and long enough for
 // every fault to find its page.
 func (r *round) choose() []*submission {
-	faxes := []*submission{{pages: 3, outcomes: []simulator.Outcome{{}}}}
+	faxes := []*submission{{number: fmt.Sprintf("+1555000%04d", r.number), pages: 3, outcomes: []simulator.Outcome{{}}}}
 	for range 1 + r.rand.IntN(3) {
 		s := &submission{pages: 1 + r.rand.IntN(4), start: time.Duration(r.rand.IntN(300)) * time.Millisecond}
 		page := r.rand.IntN(s.pages)
-		switch r.rand.IntN(11) {
+		switch r.rand.IntN(13) {
 		case 0, 1:
 			s.outcomes = []simulator.Outcome{{}}
 		case 2:
@@ -82,6 +82,10 @@ func (r *round) choose() []*submission {
 		case 9:
 			s.outcomes = []simulator.Outcome{{Line: []simulator.Line{simulator.Split, simulator.Coalesced, simulator.NoNotice}[r.rand.IntN(3)], Rate: 9600}}
 		case 10:
+			s.outcomes = []simulator.Outcome{{Line: []simulator.Line{simulator.NoConnect, simulator.Person}[r.rand.IntN(2)]}, {}}
+		case 11:
+			s.outcomes, s.number = []simulator.Outcome{{}}, faxes[0].number
+		case 12:
 			s.outcomes, s.want = []simulator.Outcome{{Cause: "UNALLOCATED_NUMBER"}}, fax.Failed
 		}
 		s.twice = r.rand.IntN(4) == 0
@@ -89,7 +93,9 @@ func (r *round) choose() []*submission {
 	}
 	for i, s := range faxes {
 		s.key = fmt.Sprintf("round %d fax %d", r.number, i)
-		s.number = fmt.Sprintf("+1555%03d%04d", i, r.number)
+		if s.number == "" {
+			s.number = fmt.Sprintf("+1555%03d%04d", i, r.number)
+		}
 		if s.want == "" {
 			s.want = fax.Done
 		}

@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -76,15 +77,34 @@ func (r *round) complain(kind promise, format string, args ...any) {
 const patience = 90 * time.Second
 
 // run does the whole round and leaves what is broken in problems.
-func (r *round) run(program string, env []string) {
-	if err := r.setUp(program, env); err != nil {
+func (r *round) run(program string) {
+	if err := r.setUp(program); err != nil {
 		r.complain(unfit, "set up: %v", err)
 	} else {
 		r.perform()
+		r.daemon.close()
+		r.checkLog()
 	}
 	if len(r.problems) > 0 {
 		r.evidence = r.gather()
 	}
+	r.tearDown()
+}
+
+// checkLog looks for what a daemon must never say.
+func (r *round) checkLog() {
+	log, err := os.ReadFile(r.daemon.log.Name())
+	if err != nil {
+		r.complain(unfit, "log: %v", err)
+	}
+	for _, word := range []string{"panic: ", "fatal error: ", "DATA RACE"} {
+		if bytes.Contains(log, []byte(word)) {
+			r.complain(wrong, "the daemon's log has a %q", word)
+		}
+	}
+}
+
+func (r *round) tearDown() {
 	for i := len(r.cleanup) - 1; i >= 0; i-- {
 		r.cleanup[i]()
 	}
@@ -92,7 +112,7 @@ func (r *round) run(program string, env []string) {
 
 func (r *round) later(end func()) { r.cleanup = append(r.cleanup, end) }
 
-func (r *round) setUp(program string, env []string) (err error) {
+func (r *round) setUp(program string) (err error) {
 	r.struck = make(chan struct{})
 	if r.dir, err = os.MkdirTemp("", "faxbot-chaos-"); err != nil {
 		return err
@@ -127,10 +147,10 @@ func (r *round) setUp(program string, env []string) (err error) {
 		return err
 	}
 	r.later(r.calls.close)
-	return r.setUpDaemon(program, env)
+	return r.setUpDaemon(program)
 }
 
-func (r *round) setUpDaemon(program string, env []string) error {
+func (r *round) setUpDaemon(program string) error {
 	log, err := os.Create(filepath.Join(r.dir, "daemon.log"))
 	if err != nil {
 		return err
@@ -144,7 +164,7 @@ func (r *round) setUpDaemon(program string, env []string) error {
 	r.daemon = &daemon{
 		program: program, log: log,
 		pause: func() time.Duration { return time.Duration(slow.IntN(300)) * time.Millisecond },
-		env:   append(env, "API_KEY="+apiKey, "FREESWITCH_HOOK_SECRET="+hookSecret),
+		env:   []string{"API_KEY=" + apiKey, "FREESWITCH_HOOK_SECRET=" + hookSecret, clockVariable + "=" + r.clock()},
 		args: []string{"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
 			"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s",
 			"--database-url=sqlite:///" + r.database(), "--data-dir=" + filepath.Join(r.state, "documents"),
@@ -212,7 +232,7 @@ func (r *round) restart(keep bool) {
 // wait for their next call due, when nothing else goes on.
 func (r *round) wait(limit time.Duration) bool {
 	calm := time.Now() // since when faxes only wait
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		waiting, open := r.look()
 		if open == 0 && r.hasStruck() {
 			return true
@@ -253,13 +273,13 @@ func (r *round) hasStruck() bool {
 	}
 }
 
-// makeDue lets an hour pass for the faxes that wait to be dialled again, and
+// makeDue lets time pass for the faxes and numbers that rest, and
 // has the daemon notice: by a restart, or by a link that comes up.
 func (r *round) makeDue() {
 	for _, s := range r.faxes {
 		s.next(r.sw)
 	}
-	if err := r.alter("UPDATE jobs SET due_at = 1 WHERE state IN ('queued', 'retry')"); err != nil {
+	if err := r.alter("UPDATE jobs SET due_at = 1 WHERE state IN ('queued', 'retry'); UPDATE destinations SET rest_until = NULL"); err != nil {
 		return // the next look tries again
 	}
 	if r.rand.IntN(2) == 0 {
