@@ -295,8 +295,8 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 // its number is not free, and hangs it up should it stay (upstream issue 3044).
 func (k *call) seeOff() {
 	defer k.c.leave(k)
-	const late = 3 * time.Second // then the call's own connection, if it has one, has hung it up
-	for pause := late; ; pause = time.Second {
+	// By then the call's own connection, if it has one, has hung it up.
+	for pause := 3 * time.Second; ; pause = time.Second / 2 {
 		sleep(k.c.life, pause)
 		k.mu.Lock()
 		over := k.verdict.ended
@@ -304,8 +304,13 @@ func (k *call) seeOff() {
 		if over || k.c.life.Err() != nil {
 			return
 		}
-		if err := k.c.link.Kill(string(k.id)); err == nil {
+		if alive, err := k.c.link.Exists(string(k.id)); err != nil {
+			continue
+		} else if !alive {
 			return
+		}
+		if err := k.c.link.Kill(string(k.id)); err != nil {
+			k.log.Warn("a call that stays up could not be hung up yet", "error", err)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package controller_test
 
 import (
 	"context"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -341,12 +340,7 @@ func TestRetention(t *testing.T) {
 	h.close()
 	h.open(func(c *controller.Config) { c.Retention = time.Nanosecond })
 	for _, id := range all {
-		for deadline := time.Now().Add(30 * time.Second); h.exists(id); {
-			if time.Now().After(deadline) {
-				t.Fatalf("the document of %s is still there", id)
-			}
-			runtime.Gosched()
-		}
+		eventually(t, "the document of "+string(id)+" is gone", func() bool { return !h.exists(id) })
 	}
 	if job, _, err := h.Find(context.Background(), done); err != nil || job.State != fax.Done {
 		t.Errorf("%+v %v", job, err)

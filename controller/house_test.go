@@ -161,6 +161,18 @@ func (h *house) until(id fax.JobID, states ...fax.State) (fax.Job, []fax.Attempt
 	}
 }
 
+// eventually waits for what nobody announces.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(30 * time.Second); !so(); <-look.C {
+		if time.Now().After(end) {
+			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
 // ledger counts what the switch did.
 func (h *house) ledger(kind string) int {
 	n := 0
