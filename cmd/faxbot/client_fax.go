@@ -100,8 +100,15 @@ func (c sendCommand) form(in io.Reader) (io.ReadCloser, string) {
 
 func (c sendCommand) fill(form *multipart.Writer, in io.Reader) error {
 	for _, f := range [][2]string{
-		{"to", c.To}, {"from", c.From}, {"header", c.Header}, {"station_id", c.StationID}, {"gateway", c.Gateway},
-		{"priority", c.Priority}, {"max_attempts", c.MaxAttempts}, {"send_at", c.SendAt}, {"deadline", c.Deadline},
+		{"to", c.To},
+		{"from", c.From},
+		{"header", c.Header},
+		{"station_id", c.StationID},
+		{"gateway", c.Gateway},
+		{"priority", c.Priority},
+		{"max_attempts", c.MaxAttempts},
+		{"send_at", c.SendAt},
+		{"deadline", c.Deadline},
 	} {
 		if f[1] == "" {
 			continue
@@ -198,6 +205,13 @@ func (d faxView) pages(done int) string {
 	return fmt.Sprintf("%d/%d", done, d.Pages)
 }
 
+func countPages(n int) string {
+	if n == 1 {
+		return "1 page"
+	}
+	return fmt.Sprintf("%d pages", n)
+}
+
 // named is a command about one fax.
 type named struct {
 	client `embed:""`
@@ -238,7 +252,7 @@ func (d faxView) show(out io.Writer) error {
 		if station := strings.TrimSpace(a.RemoteStation); station != "" {
 			how += fmt.Sprintf(", station %q", visible(station))
 		}
-		fmt.Fprintf(t, "call %d\t%s  %s, %d pages\n", a.Attempt, a.CreatedAt.Local().Format(time.DateTime), how, a.Pages)
+		fmt.Fprintf(t, "call %d\t%s  %s, %s\n", a.Attempt, a.CreatedAt.Local().Format(time.DateTime), how, countPages(a.Pages))
 	}
 	return t.Flush()
 }

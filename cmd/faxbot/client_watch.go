@@ -138,7 +138,7 @@ func (w *watcher) tell(d faxView) {
 		say("to %s", d.To)
 	}
 	if d.Pages > 0 && w.last.Pages == 0 {
-		say("%d pages", d.Pages)
+		say("%s", countPages(d.Pages))
 	}
 	if n := len(d.Attempts); n > len(w.last.Attempts) && (d.State == "dialing" || d.State == "sending") {
 		say("dialling, call %d", d.Attempts[n-1].Attempt)

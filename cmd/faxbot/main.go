@@ -33,7 +33,9 @@ type commands struct {
 	Cancel   cancelCommand   `cmd:"" group:"Client" help:"Cancel a fax, also in mid-call."`
 	Resend   resendCommand   `cmd:"" group:"Client" help:"Send the documents of a fax again, also to another number."`
 	Release  releaseCommand  `cmd:"" group:"Client" help:"Send a held fax on its way again."`
+	Plan     planCommand     `cmd:"" group:"Client" help:"Tell what will happen to a fax, and why."`
 	Keys     keysCommand     `cmd:"" group:"Client" help:"Make, list, rotate and revoke API keys."`
+	Webhooks webhooksCommand `cmd:"" group:"Client" help:"List and replay webhooks that were given up."`
 	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
 	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -329,7 +329,8 @@ func TestDemoStaysForMore(t *testing.T) {
 // Administrators see the settings, and no secret.
 func TestSettingsAreShownWithoutSecrets(t *testing.T) {
 	t.Parallel()
-	h := build(t, "100", "MAX_REQUESTS_PER_MINUTE=5000", "FAX_HEADER=Doe Ltd")
+	h := build(t, "100", "MAX_REQUESTS_PER_MINUTE=5000", "FAX_HEADER=Doe Ltd",
+		"FAXBOT_WEBHOOK_SECRETS=whsec_bm9ib2R5LXByaW50cy10aGlzLXNlY3JldC13b3JkIQ==", "FAXBOT_WEBHOOK_URLS=https://example.net/path-that-nobody-prints")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.rest+"/admin/config", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -344,12 +345,12 @@ func TestSettingsAreShownWithoutSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shown := range []string{`"MAX_REQUESTS_PER_MINUTE":5000`, `"FAX_HEADER":"Doe Ltd"`, `"API_KEY":true`, `"FREESWITCH_HOOK_SECRET":true`, `"DATABASE_URL":true`, `"FAXBOT_DRAIN":"5m0s"`} {
+	for _, shown := range []string{`"MAX_REQUESTS_PER_MINUTE":5000`, `"FAX_HEADER":"Doe Ltd"`, `"API_KEY":true`, `"FREESWITCH_HOOK_SECRET":true`, `"DATABASE_URL":true`, `"FAXBOT_DRAIN":"5m0s"`, `"FAXBOT_WEBHOOK_URLS":true`} {
 		if !strings.Contains(string(text), shown) {
 			t.Errorf("%s is not in %s", shown, text)
 		}
 	}
-	if strings.Contains(string(text), "nobody-prints") {
+	if strings.Contains(string(text), "nobody-prints") || strings.Contains(string(text), "whsec") {
 		t.Errorf("a secret is in %s", text)
 	}
 }

@@ -122,7 +122,11 @@ func rowOfKey(k Key) keyRow {
 	scopes := strings.Join(k.Scopes, ",")
 	return keyRow{
 		k.ID, orNull(k.Name), orNull(k.Owner), k.Hash, &scopes,
-		stamp{k.CreatedAt}, stamp{k.LastUsedAt}, stamp{k.ExpiresAt}, stamp{k.RevokedAt}, orNull(k.Note),
+		stamp{k.CreatedAt},
+		stamp{k.LastUsedAt},
+		stamp{k.ExpiresAt},
+		stamp{k.RevokedAt},
+		orNull(k.Note),
 	}
 }
 
