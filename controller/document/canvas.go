@@ -22,10 +22,14 @@ func (r Resolution) rows(points float64) int { return int(points/72*float64(r) +
 // blank makes white paper.
 func blank(rows int) *image.Gray {
 	g := image.NewGray(image.Rect(0, 0, Width, rows))
-	for i := range g.Pix {
-		g.Pix[i] = 0xff
-	}
+	whiten(g.Pix)
 	return g
+}
+
+func whiten(p []byte) {
+	for n := copy(p, "\xff"); n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
+	}
 }
 
 // canvas draws glyphs and rules on pages of one size, in points from the upper
@@ -37,6 +41,7 @@ type canvas struct {
 	left   float64 // what the fax is wider than the page, on each side
 	pages  int
 	open   *image.Gray // nil when nothing was drawn
+	paper  *image.Gray // of every page: it is free when to returns
 	masks  map[glyphKey]*image.Alpha
 	fill   vector.Rasterizer
 }
@@ -58,7 +63,12 @@ func newCanvas(to func(*image.Gray) error, res Resolution, width, height float64
 
 func (c *canvas) page() *image.Gray {
 	if c.open == nil {
-		c.open = blank(c.res.rows(c.height))
+		if c.paper == nil {
+			c.paper = blank(c.res.rows(c.height))
+		} else {
+			whiten(c.paper.Pix)
+		}
+		c.open = c.paper
 		c.pages++
 	}
 	return c.open

@@ -3,6 +3,8 @@ package document
 import (
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Ways to confine a program, the strictest first.
@@ -34,3 +36,7 @@ func confinement(level int) (*syscall.SysProcAttr, int) {
 	}
 	return attr, user
 }
+
+// widen lets a pipe hold a megabyte, a third of a page, so that two programs
+// wait less for each other. Where it may not it works as it is.
+func widen(pipe *os.File) { _, _ = unix.FcntlInt(pipe.Fd(), unix.F_SETPIPE_SZ, 1<<20) }

@@ -57,6 +57,7 @@ func (f *Folder) start() (_ *engine, err error) {
 	if e.pages, theirs[1], err = os.Pipe(); err != nil {
 		return nil, err
 	}
+	widen(theirs[1])
 	if e.doc, err = nameless(f.stage); err != nil {
 		return nil, err
 	}

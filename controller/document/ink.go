@@ -1,7 +1,7 @@
 package document
 
 import (
-	"bytes"
+	"encoding/binary"
 	"image"
 	"math"
 )
@@ -58,7 +58,7 @@ func newInker(darkness int) *inker {
 	return k
 }
 
-// page returns the lines of g with one bit a pixel, each line a multiple of 8
+// page returns the lines of g, so many times 8 pixels wide, with one bit a pixel, each line a multiple of 8
 // bytes long; valid until the next page.
 func (k *inker) page(g *image.Gray) (black []byte, stride int) {
 	w, h := g.Rect.Dx(), g.Rect.Dy()
@@ -86,19 +86,22 @@ func (k *inker) page(g *image.Gray) (black []byte, stride int) {
 	return k.black, stride
 }
 
-var white = bytes.Repeat([]byte{0xff}, 64)
-
 // plain packs a line and reports whether it has greys, which it leaves white.
 func plain(line, packed []byte) bool {
+	const ones = 0x0101010101010101
 	grey := false
-	for x := 0; x < len(line); x += 64 {
-		part := line[x:min(x+64, len(line))]
-		if bytes.Equal(part, white[:len(part)]) {
+	for ; len(line) >= 8; line, packed = line[8:], packed[1:] {
+		eight := binary.LittleEndian.Uint64(line)
+		if eight == math.MaxUint64 {
 			continue
 		}
-		for i, v := range part {
+		if low := eight & ones; low*0xff == eight { // nothing but 0 and 255
+			packed[0] = byte((^eight & ones) * 0x8040201008040201 >> 56) // the lowest bits, first pixel first
+			continue
+		}
+		for i, v := range line[:8] {
 			if v == 0 {
-				packed[(x+i)/8] |= 0x80 >> (i % 8)
+				packed[0] |= 0x80 >> i
 			} else if v != 0xff {
 				grey = true
 			}

@@ -45,9 +45,10 @@ type typesetter struct {
 	shaper  shaping.HarfbuzzShaper
 	wrapper shaping.LineWrapper
 	out     *canvas
-	size    float64 // of the type, in points
-	down    float64 // points of the page that are used, below its margin
-	hold    bool    // more comes on the page after a text
+	size    float64           // of the type, in points
+	down    float64           // points of the page that are used, below its margin
+	shown   map[glyphKey]bool // glyphs that leave ink, or not
+	hold    bool              // more comes on the page after a text
 }
 
 // lead is the distance of two lines, for one point of type.
@@ -70,7 +71,7 @@ func newTypesetter(f *Folder, out *canvas) (*typesetter, error) {
 	if fonts.ResolveFace('A') == nil {
 		return nil, noFonts(nil)
 	}
-	return &typesetter{fonts: fonts, out: out, size: typeSize}, nil
+	return &typesetter{fonts: fonts, out: out, size: typeSize, shown: map[glyphKey]bool{}}, nil
 }
 
 // drawText sets a text file.
@@ -140,7 +141,7 @@ func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
 	var runs []shaping.Output
 	for _, in := range t.split.Split(input, t.fonts) {
 		run := t.shaper.Shape(in)
-		if err := legible(text, run); err != nil {
+		if err := t.legible(text, run); err != nil {
 			return nil, err
 		}
 		runs = append(runs, run)
@@ -214,14 +215,21 @@ func directionOf(text []rune) di.Direction {
 }
 
 // legible refuses a text of which something would not be seen.
-func legible(text []rune, run shaping.Output) error {
+func (t *typesetter) legible(text []rune, run shaping.Output) error {
 	inked := map[int]bool{}
 	for _, g := range run.Glyphs {
-		outline, ok := font.GlyphOutline{}, false
+		ok := false
 		if run.Face != nil && g.GlyphID != 0 {
-			outline, ok = run.Face.GlyphDataOutline(g.GlyphID)
+			var known bool
+			key := glyphKey{face: run.Face.Font, gid: g.GlyphID}
+			if ok, known = t.shown[key]; !known {
+				var outline font.GlyphOutline
+				outline, ok = run.Face.GlyphDataOutline(g.GlyphID)
+				ok = ok && len(outline.Segments) > 0
+				t.shown[key] = ok
+			}
 		}
-		inked[g.TextIndex()] = inked[g.TextIndex()] || ok && len(outline.Segments) > 0
+		inked[g.TextIndex()] = inked[g.TextIndex()] || ok
 	}
 	for _, g := range run.Glyphs {
 		if inked[g.TextIndex()] {
