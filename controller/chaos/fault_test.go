@@ -204,6 +204,9 @@ func (r *round) lock(kill bool) func() {
 	r.detail += fmt.Sprint("for ", hold, " ")
 	return func() {
 		free, err := r.seize()
+		for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); free, err = r.seize() {
+			time.Sleep(20 * time.Millisecond) // not made yet, or busy
+		}
 		if err != nil {
 			r.complain(unfit, "lock the database: %v", err)
 			return
