@@ -1,5 +1,6 @@
-// Package api is Faxbot over HTTP: submission and status of faxes, the result
-// hook, health and metrics. The description that binds it is openapi.yaml.
+// Package api is Faxbot over HTTP: submission and status of faxes, their
+// documents and events, API keys, administration, the result hook, health and
+// metrics. The description that binds it is openapi.yaml.
 //
 // Whatever a handler refuses is a *fax.Error, and one table (problem.go) turns
 // its Problem into a status. A request passes, in this order: observe (log,

@@ -132,7 +132,7 @@ func (s settings) doubts() []string {
 
 func explain(b validator.FieldError) string {
 	what := fmt.Sprintf("is %q", fmt.Sprint(b.Value()))
-	if reflect.ValueOf(b.Value()).IsZero() && b.Kind() == reflect.String {
+	if reflect.ValueOf(b.Value()).IsZero() && (b.Kind() == reflect.String || b.Kind() == reflect.Slice) {
 		what = "is not set"
 	} else if b.Type() == reflect.TypeFor[secret]() {
 		what = "cannot be used"

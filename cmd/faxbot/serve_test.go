@@ -218,6 +218,32 @@ func TestFirstSignalDrains(t *testing.T) {
 	}
 }
 
+// A stream of events that would go on for ever ends with the daemon, and keeps
+// it from nothing.
+func TestStreamsEndWithTheDaemon(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100")
+	_, fax := h.submit("+1555991808") // the switch does not know the gateway
+	h.until(fax.ID, "retry")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.rest+"/fax/"+fax.ID+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-API-Key", testKey)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	h.serve.signal(syscall.SIGTERM)
+	if s := h.serve.status(); s != 0 {
+		t.Errorf("exit status %d, want 0\n%s", s, h.serve.output())
+	}
+	if text, err := io.ReadAll(answer.Body); err != nil || !strings.Contains(string(text), `"state":"retry"`) {
+		t.Errorf("the stream ended with %v after %q", err, text)
+	}
+}
+
 // A second signal hangs up; the fax is neither lost nor sent twice.
 func TestSecondSignalHangsUp(t *testing.T) {
 	t.Parallel()
