@@ -166,7 +166,7 @@ func (a *API) pdf(w http.ResponseWriter, r *http.Request, _ principal) error {
 func (a *API) download(w http.ResponseWriter, r *http.Request, id fax.JobID) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/pdf")
-	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=\"fax-%s.pdf\"", id))
+	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=\"fax-%s.pdf\"", id))
 	err := a.config.Controller.PDF(r.Context(), id, w)
 	if x, ok := w.(*exchange); err != nil && ok && x.status != 0 {
 		x.err = err
