@@ -58,6 +58,11 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 	if d.public.listener, err = d.listen("--listen (FAXBOT_LISTEN)", s.HTTP.Listen); err != nil {
 		return err
 	}
+	if s.HTTP.TLSCert != "" {
+		if d.public.listener, err = withTLS(d.public.listener, s.HTTP.TLSCert, s.HTTP.TLSKey, d.log); err != nil {
+			return err
+		}
+	}
 	if d.internal.listener, err = d.listen("--internal-listen (FAXBOT_INTERNAL_LISTEN)", s.HTTP.InternalListen); err != nil {
 		return err
 	}

@@ -42,26 +42,29 @@ var rules = map[string]validator.Func{
 	"word": func(f validator.FieldLevel) bool { return isWord(f.Field().String()) },
 }
 
-// advice says what a rule wants; %s is its parameter.
+// advice says what a rule wants; %s is its parameter. One with its parameter
+// goes before one without.
 var advice = map[string]string{
-	"listen":              "use HOST:PORT, for instance 127.0.0.1:8080; port 0 takes a free one",
-	"hostname_port":       "use HOST:PORT as FreeSWITCH can reach it, for instance faxbot.example.net:8084",
-	"hostname_rfc1123|ip": "use a host's name or an address, without a port",
-	"network":             "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
-	"gateways":            "use the gateway's name in mod_sofia, or several with commas between them: 1 to 64 letters, digits, dots, dashes and underscores",
-	"callerid":            "use an optional + and at most 20 digits",
-	"webhook":             "use an address like https://example.net/hook",
-	"whsec":               "use whsec_ and the base64 of 24 to 64 bytes (echo whsec_$(openssl rand -base64 32))",
-	"required_with":       "set it to whsec_ and the base64 of 24 to 64 bytes (echo whsec_$(openssl rand -base64 32))",
-	"http_url":            "use an address like https://fax.example.net",
-	"word":                "use visible characters without spaces",
-	"oneof":               "use one of: %s",
-	"min":                 "use at least %s",
-	"max":                 "use at most %s",
-	"gt":                  "use more than %s",
-	"printascii":          "use printable ASCII only; a fax machine has no other letters",
-	"required":            "set it",
-	"required_without":    "set it to a long random word (openssl rand -hex 24), or pass --insecure-no-auth to let everybody send",
+	"listen":                "use HOST:PORT, for instance 127.0.0.1:8080; port 0 takes a free one",
+	"hostname_port":         "use HOST:PORT as FreeSWITCH can reach it, for instance faxbot.example.net:8084",
+	"hostname_rfc1123|ip":   "use a host's name or an address, without a port",
+	"network":               "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
+	"gateways":              "use the gateway's name in mod_sofia, or several with commas between them: 1 to 64 letters, digits, dots, dashes and underscores",
+	"callerid":              "use an optional + and at most 20 digits",
+	"webhook":               "use an address like https://example.net/hook",
+	"whsec":                 "use whsec_ and the base64 of 24 to 64 bytes (echo whsec_$(openssl rand -base64 32))",
+	"required_with URLs":    "set it to whsec_ and the base64 of 24 to 64 bytes (echo whsec_$(openssl rand -base64 32))",
+	"required_with TLSKey":  "set it too, or leave out --tls-key (FAXBOT_TLS_KEY)",
+	"required_with TLSCert": "set it too, or leave out --tls-cert (FAXBOT_TLS_CERT)",
+	"http_url":              "use an address like https://fax.example.net",
+	"word":                  "use visible characters without spaces",
+	"oneof":                 "use one of: %s",
+	"min":                   "use at least %s",
+	"max":                   "use at most %s",
+	"gt":                    "use more than %s",
+	"printascii":            "use printable ASCII only; a fax machine has no other letters",
+	"required":              "set it",
+	"required_without":      "set it to a long random word (openssl rand -hex 24), or pass --insecure-no-auth to let everybody send",
 }
 
 func areGateways(list string) bool {
@@ -137,7 +140,10 @@ func explain(b validator.FieldError) string {
 	} else if b.Type() == reflect.TypeFor[secret]() {
 		what = "cannot be used"
 	}
-	text, ok := advice[b.Tag()]
+	text, ok := advice[b.Tag()+" "+b.Param()]
+	if !ok {
+		text, ok = advice[b.Tag()]
+	}
 	if !ok {
 		text = "it must be " + b.Tag() + " %s"
 	}

@@ -33,6 +33,8 @@ type httpSettings struct {
 	InsecureNoAuth       bool   `name:"insecure-no-auth" help:"Let everybody who reaches the address send faxes; only without API_KEY."`
 	MaxFileSizeMB        int64  `name:"max-file-size-mb" default:"10" env:"MAX_FILE_SIZE_MB" placeholder:"MB" validate:"min=1,max=1024" help:"All files of one fax together, in MiB (${default})."`
 	MaxRequestsPerMinute int    `name:"max-requests-per-minute" default:"0" env:"MAX_REQUESTS_PER_MINUTE" placeholder:"N" validate:"min=0" help:"Of one key, on one route; 0 for any number (${default})."`
+	TLSCert              string `name:"tls-cert" env:"FAXBOT_TLS_CERT" placeholder:"FILE" validate:"required_with=TLSKey" help:"Certificate chain in PEM, to serve REST with TLS; read again when it changes."`
+	TLSKey               string `name:"tls-key" env:"FAXBOT_TLS_KEY" placeholder:"FILE" validate:"required_with=TLSCert" help:"Its key in PEM."`
 	PublicURL            string `name:"public-url" env:"PUBLIC_API_URL" placeholder:"URL" validate:"omitempty,http_url" help:"Where clients reach REST, for links to documents (links come without a host)."`
 	LinkMinutes          int    `name:"pdf-token-ttl-minutes" default:"60" env:"PDF_TOKEN_TTL_MINUTES" placeholder:"N" validate:"min=1,max=43200" help:"How long a link to a document is good (${default})."`
 }
