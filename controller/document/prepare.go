@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,6 +112,9 @@ func (f *Folder) Prepare(ctx context.Context, id fax.JobID, opt Options) (Fax, e
 	case err != nil:
 		return Fax{}, err
 	}
+	if err := made.readBack(); err != nil {
+		return Fax{}, unavailable("reading back a fax", err)
+	}
 	if err := f.publish(made.Path, f.TIFF(id)); err != nil {
 		return Fax{}, err
 	}
@@ -158,6 +162,33 @@ func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []
 		return Fax{}, ours(ctx, err)
 	}
 	return made, nil
+}
+
+// readBack compares the file with what it should hold: a fax that a machine
+// cannot read must not be dialled.
+func (m Fax) readBack() error {
+	file, err := os.Open(m.Path)
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	st, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	pages, err := readTIFF(file, st.Size())
+	if err != nil {
+		return err
+	}
+	if len(pages) != m.Pages || len(m.Sheets) != m.Pages {
+		return fmt.Errorf("the file has %d pages, not %d", len(pages), m.Pages)
+	}
+	for i, p := range pages {
+		if p.missing || p.width != Width || p.length != m.Sheets[i].Height || p.tag(tagCompression) != 4 {
+			return fmt.Errorf("page %d is %d × %d, compression %d, data missing: %v", i+1, p.width, p.length, p.tag(tagCompression), p.missing)
+		}
+	}
+	return nil
 }
 
 // ours makes an error that nobody explained yet one of the server.
