@@ -201,7 +201,6 @@ func TestLinkCommands(t *testing.T) {
 // time a switch is there it is used.
 func TestGarbageOnTheLink(t *testing.T) {
 	t.Parallel()
-	const short = 100 * time.Millisecond
 	endless := strings.Repeat("x: y\n", 1<<15)
 	garbage := map[string]string{
 		"unknown type":             "Content-Type: text/unheard-of\nContent-Length: 2\n\nhi",
@@ -277,7 +276,7 @@ func TestGarbageOnTheLink(t *testing.T) {
 	for stage, meet := range stages {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
-			x := newExchange(t, LinkConfig{Timeout: short, Heartbeat: short})
+			x := newExchange(t, LinkConfig{})
 			for _, said := range garbage {
 				p := meet(x, said)
 				p.conn.CloseWrite() // when it has not been cut yet
