@@ -32,6 +32,7 @@ type view struct {
 	StationID   *string    `json:"station_id"`
 	Header      *string    `json:"header"`
 	Gateway     *string    `json:"gateway"`
+	Window      *string    `json:"window"`
 	Priority    int        `json:"priority"`
 	MaxAttempts *int       `json:"max_attempts"` // null: the defaults
 	Dials       int        `json:"dials"`
@@ -82,7 +83,7 @@ func viewOf(j fax.Job) view {
 
 		State: j.State, Cause: orNull(j.Cause), Confirmed: j.Confirmed, Documents: j.Documents,
 		From: orNull(j.Options.CallerID), StationID: orNull(j.Options.StationID),
-		Header: orNull(j.Options.Header), Gateway: orNull(j.Options.Gateway),
+		Header: orNull(j.Options.Header), Gateway: orNull(j.Options.Gateway), Window: orNull(j.Options.Window),
 		Priority: j.Priority, MaxAttempts: orNull(j.MaxAttempts), Dials: j.Dials, Tries: j.Tries,
 		DueAt: stamp(j.DueAt), Deadline: stamp(j.Deadline), Cancelling: j.CancelAsked,
 	}

@@ -14,6 +14,7 @@ import (
 
 	"faxbot/controller"
 	"faxbot/controller/fax"
+	"faxbot/controller/plan"
 	"faxbot/dialplan"
 
 	"github.com/go-playground/validator/v10"
@@ -34,6 +35,7 @@ type form struct {
 	Header      string     `form:"header" validate:"line=100"`
 	StationID   string     `form:"station_id" validate:"line=20"`
 	Gateway     string     `form:"gateway" validate:"omitempty,gateway"`
+	Window      string     `form:"window" validate:"omitempty,window"`
 	CallbackURL string     `form:"callback_url" validate:"omitempty,callback"`
 }
 
@@ -65,6 +67,8 @@ func (f *form) parse(name, value string) (err error) {
 		f.StationID = value
 	case "gateway":
 		f.Gateway = value
+	case "window":
+		f.Window = value
 	case "callback_url":
 		f.CallbackURL = value
 	}
@@ -81,6 +85,7 @@ var rules = map[string]string{
 	"header":       "use at most 100 bytes of printable text",
 	"station_id":   "use at most 20 bytes of printable text",
 	"callback_url": "use an address like https://example.net/hook; the daemon must have a secret for webhooks",
+	"window":       "use hours like 08:00-18:00, by the clock at the number",
 	"gateway":      "use 1 to 64 letters, digits, dots, dashes and underscores",
 }
 
@@ -97,6 +102,7 @@ func newFields(callback func(url string) error) fields {
 		"callerid": func(s, _ string) bool { return dialplan.CheckCallerID(s) == nil },
 		"callback": func(s, _ string) bool { return callback != nil && callback(s) == nil },
 		"gateway":  func(s, _ string) bool { return dialplan.CheckGateway(s) == nil },
+		"window":   func(s, _ string) bool { _, err := plan.ParseWindow(s); return err == nil },
 		"line": func(s, limit string) bool {
 			n, err := strconv.Atoi(limit)
 			must(err)
@@ -236,6 +242,6 @@ func (f form) submission(who principal, key string) controller.Submission {
 	return controller.Submission{
 		To: string(f.To), Owner: who.owner, Priority: f.Priority, MaxAttempts: f.MaxAttempts,
 		SendAt: f.SendAt, Deadline: f.Deadline, IdempotencyKey: key,
-		Options: fax.Options{CallerID: f.From, StationID: f.StationID, Header: f.Header, Gateway: f.Gateway, CallbackURL: f.CallbackURL},
+		Options: fax.Options{CallerID: f.From, StationID: f.StationID, Header: f.Header, Gateway: f.Gateway, Window: f.Window, CallbackURL: f.CallbackURL},
 	}
 }

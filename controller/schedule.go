@@ -58,7 +58,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 		Now: now, Limit: n, LeaseUntil: now.Add(lease),
 		Channels: channels,
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
-			if c.isBusy(one.Job.To) {
+			if c.isBusy(one.Job.To) || plan.Opening(one.Job, now).After(now) {
 				return fax.Attempt{}, false
 			}
 			if why := plan.Suspect(one.Known); why != "" && len(one.Previous) == 0 {

@@ -11,6 +11,7 @@ import (
 
 	"faxbot/controller/document"
 	"faxbot/controller/fax"
+	"faxbot/controller/plan"
 	"faxbot/controller/store"
 	"faxbot/dialplan"
 	"faxbot/events"
@@ -82,7 +83,13 @@ func (s Submission) check(now time.Time) (fax.Number, error) {
 	invalid := func(format string, args ...any) (fax.Number, error) {
 		return "", fax.Errorf(fax.Invalid, format, args...)
 	}
+	if _, err := plan.ParseWindow(s.Options.Window); err != nil {
+		return "", err
+	}
 	switch {
+	case s.Options.Window != "" && !s.Deadline.IsZero() &&
+		plan.Opening(fax.Job{To: number, Options: s.Options}, later(s.SendAt, now)).After(s.Deadline):
+		return invalid("deadline is before the window opens")
 	case len(s.Options.StationID) > maxIdent || !printable(s.Options.StationID):
 		return invalid("station_id must have at most %d printable characters", maxIdent)
 	case len(s.Options.Header) > maxHeader || !printable(s.Options.Header):
@@ -101,6 +108,13 @@ func (s Submission) check(now time.Time) (fax.Number, error) {
 		return invalid("deadline must be within %d days", int(2*maxLifetime.Hours()/24))
 	}
 	return number, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func printable(s string) bool {
@@ -146,6 +160,14 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 	job = fax.Job{
 		ID: r.id, To: number, Owner: s.Owner, Options: s.Options, Documents: documents,
 		Priority: s.Priority, MaxAttempts: s.MaxAttempts, DueAt: s.SendAt, Deadline: s.Deadline,
+	}
+	if s.Options.Window != "" {
+		job.DueAt = plan.Opening(job, later(s.SendAt, now))
+		if job.Deadline.IsZero() {
+			// The window may close before the fax is delivered; tomorrow is
+			// another day.
+			job.Deadline = job.DueAt.Add(fax.DefaultLifetime + 24*time.Hour)
+		}
 	}
 	job, again, err = c.store.Create(ctx, job, idem)
 	if err != nil || again {

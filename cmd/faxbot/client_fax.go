@@ -48,6 +48,7 @@ type sendCommand struct {
 	Header      string   `placeholder:"TEXT" help:"Printed above each page."`
 	StationID   string   `name:"station-id" placeholder:"TEXT" help:"Shown on the other machine's display."`
 	Gateway     string   `placeholder:"NAME" help:"Way out to the telephone network."`
+	Window      string   `placeholder:"HH:MM-HH:MM" help:"Hours in which to call, by the clock at the number."`
 	Priority    string   `placeholder:"N" help:"0 (last) to 255 (first)."`
 	MaxAttempts string   `name:"max-attempts" placeholder:"N" help:"Calls at the most."`
 	SendAt      string   `name:"send-at" placeholder:"TIME" help:"Not before, for instance 2030-01-31T12:00:00Z."`
@@ -104,7 +105,7 @@ func (c sendCommand) fill(form *multipart.Writer, in io.Reader) error {
 		{"from", c.From},
 		{"header", c.Header},
 		{"station_id", c.StationID},
-		{"gateway", c.Gateway},
+		{"gateway", c.Gateway}, {"window", c.Window},
 		{"priority", c.Priority},
 		{"max_attempts", c.MaxAttempts},
 		{"send_at", c.SendAt},

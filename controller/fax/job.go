@@ -35,6 +35,9 @@ type Options struct {
 	StationID string `json:"station_id,omitempty"` // TSI, T.30 5.3.6.1.1: at most 20 characters
 	Header    string `json:"header,omitempty"`     // text of the line printed above each page
 	Gateway   string `json:"gateway,omitempty"`
+	// Window are the hours, by the clock at the number, in which it is called:
+	// 08:00-18:00.
+	Window string `json:"window,omitempty"`
 
 	CallbackURL string `json:"callback_url,omitempty"` // is told what becomes of the fax
 }

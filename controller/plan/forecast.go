@@ -70,6 +70,10 @@ func Expect(s Situation, q Queue) Forecast {
 		f.At = rest
 		f.Waits = append(f.Waits, fax.Reason{Change: fax.Rest, Cause: s.Known.RestCause, Calls: max(1, s.Known.Failing), Number: true})
 	}
+	if open := Opening(job, f.At); open.After(f.At) {
+		f.At = open
+		f.Waits = append(f.Waits, fax.Reason{Change: fax.Window, Until: open})
+	}
 	if next.Gateway == "" {
 		f.At = time.Time{}
 		f.Waits = append(f.Waits, fax.Reason{Change: fax.QueueHeld})

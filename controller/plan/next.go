@@ -139,7 +139,7 @@ func (s Situation) follow(d *Decision, next step) {
 			d.Draw = c
 		}
 	}
-	d.Due = s.Now.Add(wait)
+	d.Due = Opening(s.Job, s.Now.Add(wait))
 	why := ""
 	switch job := s.Job; {
 	case job.Tries+d.Tries >= job.MaxTries():
