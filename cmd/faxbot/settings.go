@@ -42,6 +42,7 @@ type httpSettings struct {
 type storageSettings struct {
 	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
 	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
+	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
 	Host        string `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
 }
 
@@ -106,6 +107,7 @@ func (s settings) hostName() (string, error) {
 // the documents, the logger and the registerer.
 func (s settings) controller() controller.Config {
 	return controller.Config{
+		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
 		Socket: freeswitch.ListenerConfig{
 			Address: s.Socket.Listen,
 			Allow:   networks(s.Socket.Allow),
