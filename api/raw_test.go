@@ -11,7 +11,7 @@ import (
 )
 
 // waitFor polls something that tells nobody when it changes.
-func waitFor(t *testing.T, ok func() bool) {
+func waitFor(t testing.TB, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); {
 		if time.Now().After(end) {
@@ -23,7 +23,7 @@ func waitFor(t *testing.T, ok func() bool) {
 
 // raw sends bytes and returns what comes back until the end of the reply's
 // headers.
-func raw(t *testing.T, addr, request string) string {
+func raw(t testing.TB, addr, request string) string {
 	t.Helper()
 	c := dial(t, addr)
 	if _, err := io.WriteString(c, request); err != nil {
@@ -32,7 +32,7 @@ func raw(t *testing.T, addr, request string) string {
 	return head(t, bufio.NewReader(c))
 }
 
-func dial(t *testing.T, addr string) net.Conn {
+func dial(t testing.TB, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -45,7 +45,7 @@ func dial(t *testing.T, addr string) net.Conn {
 	return c
 }
 
-func head(t *testing.T, r *bufio.Reader) string {
+func head(t testing.TB, r *bufio.Reader) string {
 	t.Helper()
 	var b strings.Builder
 	for {

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 // stand is a daemon as clients see it: real sockets, real database, real
 // Ghostscript, and a simulated switch.
 type stand struct {
-	t        *testing.T
+	t        testing.TB
 	ctl      *controller.Controller
 	sim      *simulator.Switch
 	public   string // HOST:PORT
@@ -69,7 +69,7 @@ type settings struct {
 	link freeswitch.LinkConfig
 }
 
-func newStand(t *testing.T, edit ...func(*settings)) *stand {
+func newStand(t testing.TB, edit ...func(*settings)) *stand {
 	t.Helper()
 	ctx := context.Background()
 	dir := t.TempDir()
@@ -139,7 +139,7 @@ func newStand(t *testing.T, edit ...func(*settings)) *stand {
 	return s
 }
 
-func serve(t *testing.T, a *api.API, h http.Handler) string {
+func serve(t testing.TB, a *api.API, h http.Handler) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -184,7 +184,7 @@ type request struct {
 }
 
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte
