@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,32 @@ func TestABusyNumberRestsForAll(t *testing.T) {
 	h.release(first)
 	h.until(first, fax.Done)
 	h.until(second, fax.Done)
+}
+
+// For a number that is known to print no fine pages they are drawn at standard
+// resolution before the first call.
+func TestPagesAreDrawnAsRemembered(t *testing.T) {
+	t.Parallel()
+	const number = "15551230025"
+	h := newHouse(t, simulator.Config{Speed: 200}, knowing(t, number, fax.Destination{
+		Limits: map[string]fax.Limit{"fine": {Cause: fax.Image, Calls: 1, Since: time.Now(), Proven: true}}, UpdatedAt: time.Now(),
+	}))
+	fine, standard := h.submit("15551230026", 1), h.submit(number, 1)
+	h.until(fine, fax.Done)
+	_, attempts := h.until(standard, fax.Done)
+	if len(attempts) != 1 || !attempts[0].Parameters.Standard {
+		t.Errorf("%+v", attempts)
+	}
+	size := func(id fax.JobID) int64 {
+		info, err := os.Stat(h.config.Documents.TIFF(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	if size(standard) >= size(fine) {
+		t.Errorf("at standard resolution %d bytes, at fine %d", size(standard), size(fine))
+	}
 }
 
 // Pages that the receiver cannot print are drawn again at standard resolution.

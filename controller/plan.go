@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -42,11 +43,31 @@ func (c *Controller) decide(ctx context.Context, job fax.Job, this fax.Attempt, 
 	if d.Draw != "" {
 		d = c.draw(ctx, job, d)
 	}
+	if d.State == fax.Failed && d.Cause == fax.Document {
+		c.log.Error("the switch cannot read the pages of a fax; check that it may read the document folder", "fax", job.ID, "text", r.Text)
+	}
 	learned = plan.Learn(known, this, d.Due, now)
 	return store.Outcome{
 		State: d.State, Cause: d.Cause, Error: d.Text, DueAt: d.Due,
 		Confirmed: d.Confirmed, Dials: d.Dials, Tries: d.Tries, Known: &learned,
 	}, nil
+}
+
+// drawAsRemembered makes the pages of a call at standard resolution when the
+// number is known to take no other. What the fax's own calls found out is drawn
+// when they end.
+func (k *call) drawAsRemembered(a fax.Attempt) error {
+	for _, r := range a.Reasons {
+		if r.Change != fax.Standard || !r.Number {
+			continue
+		}
+		made, err := k.c.docs.Prepare(k.c.life, k.job.ID, document.Options{Resolution: document.Standard})
+		if err == nil && made.Pages != k.job.Pages {
+			err = fmt.Errorf("at standard resolution the fax has %d pages instead of %d", made.Pages, k.job.Pages)
+		}
+		return err
+	}
+	return nil
 }
 
 // draw makes the pages of a job again before its next call. When they cannot

@@ -133,6 +133,10 @@ func (c *Controller) hold(ctx context.Context, id fax.JobID, cause fax.Cause, wh
 func (k *call) dial() {
 	c, a := k.c, k.snapshot()
 	k.notify()
+	if err := k.drawAsRemembered(a); err != nil {
+		k.conclude(fax.Result{Cause: fax.Document, Code: fax.NoCode, Text: err.Error()})
+		return
+	}
 	text, err := dialplan.Call{
 		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
 		CallerID: or(k.job.Options.CallerID, c.config.CallerID), Ring: c.config.Ring, Socket: c.config.Advertise,
