@@ -49,13 +49,17 @@ chaos:
 		go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./controller/chaos
 
 # Every fuzz test for FUZZTIME, one after the other.
-FUZZTIME ?= 30s
+FUZZTIME ?= 1m
 fuzz:
 	@set -e; git grep -oE 'func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed 's,/[^/]*:func , ,' | while read -r folder name; do \
-		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$folder; done
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$folder; done
 
+# Every figure beside what it is compared with, in one run; the RATIO and FIGURE
+# lines once more at the end. Quiet machine, please: about ten minutes.
 bench:
-	go test -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES)
+	@.ci/deps demo
+	@mkdir -p bin && go test -p 1 -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES) | tee bin/bench.txt
+	@grep -E '^(RATIO|FIGURE) ' bin/bench.txt
 
 clean:
 	rm -rf bin

@@ -68,6 +68,20 @@ type socketSettings struct {
 	PerAddress  int           `name:"socket-per-address" default:"12000" env:"FAXBOT_SOCKET_PER_ADDRESS" placeholder:"N" validate:"min=1" help:"Connections at once from one address (${default})."`
 	Handshake   time.Duration `name:"socket-handshake" default:"10s" env:"FAXBOT_SOCKET_HANDSHAKE" placeholder:"TIME" validate:"min=100ms,max=10m" help:"Until a connection must have said which call it is (${default})."`
 	Messages    int           `name:"socket-messages" default:"500" env:"FAXBOT_SOCKET_MESSAGES" placeholder:"N" validate:"min=20" help:"Messages per second of one connection (${default})."`
+	HeadBytes   int           `name:"socket-head-bytes" default:"65536" env:"FAXBOT_SOCKET_HEAD_BYTES" placeholder:"N" validate:"min=16384" help:"Of the head of one message (${default})."`
+	HeadLines   int           `name:"socket-head-lines" default:"1000" env:"FAXBOT_SOCKET_HEAD_LINES" placeholder:"N" validate:"min=300" help:"In the head of one message (${default})."`
+	BodyBytes   int           `name:"socket-body-bytes" default:"262144" env:"FAXBOT_SOCKET_BODY_BYTES" placeholder:"N" validate:"min=16384" help:"Of the body of one message (${default})."`
+	Write       time.Duration `name:"socket-write" default:"10s" env:"FAXBOT_SOCKET_WRITE" placeholder:"TIME" validate:"min=100ms,max=10m" help:"Until a command must have been taken (${default})."`
+	KeepAlive   time.Duration `name:"socket-keep-alive" default:"30s" env:"FAXBOT_SOCKET_KEEP_ALIVE" placeholder:"TIME" validate:"min=3s,max=1h" help:"After such a silence a connection is probed, to notice a dead peer (${default})."`
+}
+
+// limits bound what a peer of the event socket may do.
+func (s socketSettings) limits() freeswitch.Limits {
+	return freeswitch.Limits{
+		HeadBytes: s.HeadBytes, HeadLines: s.HeadLines, BodyBytes: s.BodyBytes, Frames: s.Messages,
+		Handshake: s.Handshake, Write: s.Write, KeepAlive: s.KeepAlive,
+		Connections: s.Connections, PerAddress: s.PerAddress,
+	}
 }
 
 type faxSettings struct {
@@ -111,18 +125,14 @@ func (s settings) controller() controller.Config {
 		Socket: freeswitch.ListenerConfig{
 			Address: s.Socket.Listen,
 			Allow:   networks(s.Socket.Allow),
-			Limits: freeswitch.Limits{
-				Connections: s.Socket.Connections,
-				PerAddress:  s.Socket.PerAddress,
-				Handshake:   s.Socket.Handshake,
-				Frames:      s.Socket.Messages,
-			},
+			Limits:  s.Socket.limits(),
 		},
 		Advertise: s.Socket.Advertise,
 		Link: freeswitch.LinkConfig{
 			Name:     "freeswitch",
 			Address:  net.JoinHostPort(s.Switch.Host, strconv.Itoa(s.Switch.Port)),
 			Password: string(s.Switch.Password),
+			Limits:   s.Socket.limits(),
 		},
 		Gateway:   controller.Gateway{Name: s.Switch.Gateway, Channels: s.Switch.Channels, CPS: s.Switch.CPS},
 		T38:       s.Switch.T38,
