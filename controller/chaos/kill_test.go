@@ -24,7 +24,7 @@ import (
 func TestKilledInTenPages(t *testing.T) {
 	r := &round{
 		rand: rand.New(rand.NewPCG(1, 1)), dir: t.TempDir(), state: t.TempDir(),
-		struck: make(chan struct{}), began: time.Now(),
+		struck: make(chan struct{}), daemon: &daemon{},
 	}
 	ledger := filepath.Join(r.dir, "ledger.jsonl")
 	sw := exec.Command(program, "simulate", "--listen=127.0.0.1:0", "--speed=60", "--ledger="+ledger, "--state="+filepath.Join(r.dir, "switch.jsonl"))

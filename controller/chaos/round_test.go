@@ -35,7 +35,6 @@ type round struct {
 	calls    *wire
 	daemon   *daemon
 	faxes    []*submission
-	began    time.Time
 	struck   chan struct{} // closed when the fault has happened
 	cleanup  []func()
 	evidence string // of what went wrong
@@ -113,7 +112,7 @@ func (r *round) tearDown() {
 func (r *round) later(end func()) { r.cleanup = append(r.cleanup, end) }
 
 func (r *round) setUp(program string) (err error) {
-	r.struck = make(chan struct{})
+	r.struck, r.daemon = make(chan struct{}), &daemon{}
 	if r.dir, err = os.MkdirTemp("", "faxbot-chaos-"); err != nil {
 		return err
 	}
@@ -161,24 +160,22 @@ func (r *round) setUpDaemon(program string) error {
 		return err
 	}
 	slow := rand.New(rand.NewPCG(r.seed, uint64(r.number)<<32))
-	r.daemon = &daemon{
-		program: program, log: log,
-		pause: func() time.Duration { return time.Duration(slow.IntN(300)) * time.Millisecond },
-		env:   []string{"API_KEY=" + apiKey, "FREESWITCH_HOOK_SECRET=" + hookSecret, clockVariable + "=" + r.clock()},
-		args: []string{"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
-			"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s",
-			"--database-url=sqlite:///" + r.database(), "--data-dir=" + filepath.Join(r.state, "documents"),
-			"--host=chaos", "--log-format=json", "--log-level=debug"},
-	}
-	r.later(r.daemon.close)
-	return r.daemon.start()
+	d := r.daemon
+	d.program, d.log = program, log
+	d.pause = func() time.Duration { return time.Duration(slow.IntN(300)) * time.Millisecond }
+	d.env = []string{"API_KEY=" + apiKey, "FREESWITCH_HOOK_SECRET=" + hookSecret, clockVariable + "=" + r.clock()}
+	d.args = []string{"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
+		"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s",
+		"--database-url=sqlite:///" + r.database(), "--data-dir=" + filepath.Join(r.state, "documents"),
+		"--host=chaos", "--log-format=json", "--log-level=debug"}
+	r.later(d.close)
+	return d.start()
 }
 
 func (r *round) database() string { return filepath.Join(r.state, "faxbot.db") }
 
 // perform submits, lets the fault happen, waits for the ends and judges them.
 func (r *round) perform() {
-	r.began = time.Now()
 	r.faxes = r.choose()
 	r.fault.arm(r)
 	for _, s := range r.faxes {
