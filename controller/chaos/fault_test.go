@@ -112,9 +112,11 @@ func anyInstant(r *round) time.Duration { return r.instant(2500 * time.Milliseco
 func (r *round) originates(lose bool) moment {
 	return moment{toSwitch, "bgapi originate", 1, lose, true}
 }
+
 func (r *round) sends(lose bool) moment {
 	return moment{toSwitch, "execute-app-name: txfax", 1, lose, false}
 }
+
 func (r *round) page() moment {
 	return moment{toDaemon, "txfaxpageresult", 1 + r.rand.IntN(3), r.coin(), false}
 }
@@ -242,6 +244,9 @@ func (r *round) cancelAndKill() {
 				}
 				s.mu.Lock()
 				s.cancelled = time.Now()
+				if status == http.StatusAccepted { // the switch may be about to dial
+					s.cancelled = s.cancelled.Add(3 * time.Second)
+				}
 				s.mu.Unlock()
 				once.Do(r.daemon.kill)
 				return

@@ -33,7 +33,7 @@ type submission struct {
 
 	mu        sync.Mutex
 	id        string
-	cancelled time.Time // when the daemon confirmed that it is cancelled
+	cancelled time.Time // from then on nobody may be dialled for it; zero: not cancelled
 	last      job
 	since     time.Time // it is so
 }

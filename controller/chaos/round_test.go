@@ -164,10 +164,12 @@ func (r *round) setUpDaemon(program string) error {
 	d.program, d.log = program, log
 	d.pause = func() time.Duration { return time.Duration(slow.IntN(300)) * time.Millisecond }
 	d.env = []string{"API_KEY=" + apiKey, "FREESWITCH_HOOK_SECRET=" + hookSecret, clockVariable + "=" + r.clock()}
-	d.args = []string{"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
+	d.args = []string{
+		"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
 		"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s",
 		"--database-url=sqlite:///" + r.database(), "--data-dir=" + filepath.Join(r.state, "documents"),
-		"--host=chaos", "--log-format=json", "--log-level=debug"}
+		"--host=chaos", "--log-format=json", "--log-level=debug",
+	}
 	r.later(d.close)
 	return d.start()
 }
