@@ -3,6 +3,7 @@ package api_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
@@ -51,4 +52,23 @@ func TestPlanAndMemory(t *testing.T) {
 	s.do(request{method: "DELETE", path: "/destinations/" + to}).ok(204)
 	s.get("/destinations/"+to).want(404, fax.NotFound)
 	s.get("/destinations/12").want(400, fax.BadNumber)
+}
+
+// The hours in which a fax is called are part of it, and its plan waits for
+// them.
+func TestWindowOfAFax(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	tokyo := time.Now().UTC().Add(9 * time.Hour)
+	window := tokyo.Add(2*time.Hour).Format("15:04") + "-" + tokyo.Add(3*time.Hour).Format("15:04")
+	s.submit(nil, field("to", "+81312345678"), field("window", "8-18"), text("x\n")).want(422, "invalid_field")
+	a := s.submit(nil, field("to", "+81312345678"), field("window", window), text("x\n")).ok(202)
+	if a.fields["window"] != window {
+		t.Errorf("%s", a.body)
+	}
+	s.until(a.id(), fax.Queued)
+	a = s.get("/fax/" + a.id() + "/plan").ok(200)
+	if said := a.fields["text"].(string); !strings.Contains(said, "in 2 hours") && !strings.Contains(said, "minutes") || len(a.fields["changes"].([]any)) != 0 {
+		t.Errorf("%s", a.body)
+	}
 }
