@@ -62,10 +62,12 @@ func knowing(t *testing.T, number fax.Number, known fax.Destination) func(*contr
 		if err := c.Store.Prepared(ctx, job.ID, 1); err != nil {
 			t.Fatal(err)
 		}
-		claimed, err := c.Store.Claim(ctx, store.ClaimRequest{Now: due.Add(time.Second), Limit: 1, LeaseUntil: due.Add(time.Minute),
+		claimed, err := c.Store.Claim(ctx, store.ClaimRequest{
+			Now: due.Add(time.Second), Limit: 1, LeaseUntil: due.Add(time.Minute),
 			Plan: func(store.Candidate) (fax.Attempt, bool) {
 				return fax.Attempt{ID: fax.NewAttemptID(), Token: "0", Gateway: "carrier"}, true
-			}})
+			},
+		})
 		if err != nil || len(claimed) != 1 {
 			t.Fatal(claimed, err)
 		}

@@ -78,8 +78,8 @@ func (f *Folder) start() (_ *engine, err error) {
 		e.cmd.Stdin, e.cmd.Stdout, e.cmd.Stderr = theirs[0], theirs[1], &e.said
 		e.cmd.ExtraFiles = []*os.File{e.doc, e.ps}
 		e.cmd.WaitDelay = 5 * time.Second
-		user := -1
-		e.cmd.SysProcAttr, user = confinement(int(level))
+		attributes, user := confinement(int(level))
+		e.cmd.SysProcAttr = attributes
 		if user >= 0 {
 			if err := errors.Join(e.doc.Chown(user, user), e.ps.Chown(user, user)); err != nil {
 				return nil, err

@@ -219,8 +219,15 @@ func TestPageRange(t *testing.T) {
 		pages       int
 		problem     fax.Problem
 	}{
-		{2, 3, 2, ""}, {3, 0, 3, ""}, {0, 1, 1, ""}, {5, 99, 1, ""}, {1, 4, 4, ""},
-		{0, 0, 0, fax.BadDocument}, {6, 0, 0, fax.BadDocument}, {3, 2, 0, fax.Invalid}, {-1, 0, 0, fax.Invalid},
+		{2, 3, 2, ""},
+		{3, 0, 3, ""},
+		{0, 1, 1, ""},
+		{5, 99, 1, ""},
+		{1, 4, 4, ""},
+		{0, 0, 0, fax.BadDocument},
+		{6, 0, 0, fax.BadDocument},
+		{3, 2, 0, fax.Invalid},
+		{-1, 0, 0, fax.Invalid},
 	} {
 		made, err := f.Prepare(t.Context(), id, document.Options{First: c.first, Last: c.last})
 		if (err != nil) != (c.problem != "") || made.Pages != c.pages {

@@ -26,8 +26,12 @@ const (
 // that grow in clumps, at 45°, look smoother than scattered ones and take
 // less time on the line, since T.6 codes edges.
 var dots = [6][6]int{
-	{9, 11, 10, 8, 6, 7}, {12, 17, 16, 5, 0, 1}, {13, 14, 15, 4, 3, 2},
-	{8, 6, 7, 9, 11, 10}, {5, 0, 1, 12, 17, 16}, {4, 3, 2, 13, 14, 15},
+	{9, 11, 10, 8, 6, 7},
+	{12, 17, 16, 5, 0, 1},
+	{13, 14, 15, 4, 3, 2},
+	{8, 6, 7, 9, 11, 10},
+	{5, 0, 1, 12, 17, 16},
+	{4, 3, 2, 13, 14, 15},
 }
 
 // inker makes black and white of grey pages. What is black or white stays so.

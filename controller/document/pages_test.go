@@ -11,14 +11,14 @@ import (
 // sheet is a page of some size with a mark in every corner, each another one, so
 // that cutting, mirroring and turning are seen.
 type sheet struct {
-	name                 string
-	x, y, w, h           float64 // MediaBox
-	crop                 []float64
-	rotate               int
-	unit                 float64
-	rows                 int  // expected, ± 1
-	turned               bool // expected to be turned by 90° to the left
-	left, top, wide, tal int  // where the page is expected, pixels
+	name       string
+	x, y, w, h float64 // MediaBox
+	crop       []float64
+	rotate     int
+	unit       float64
+	rows       int  // expected, ± 1
+	turned     bool // expected to be turned by 90° to the left
+	wide, tal  int  // where the page is expected, pixels
 }
 
 var sheets = []sheet{

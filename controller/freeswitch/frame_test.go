@@ -75,11 +75,11 @@ func TestEverySplit(t *testing.T) {
 		for i, first := range frames(t, bytes.Join(switchSaid(t, path), nil)) {
 			_, body, _ := bytes.Cut(first, []byte("\n\n"))
 			ev, _ := events.Parse(body)
-			if kind := fmt.Sprintf("%T %s", ev, (frame{head: first}).kind()); seen[kind] {
+			kind := fmt.Sprintf("%T %s", ev, (frame{head: first}).kind())
+			if seen[kind] {
 				continue
-			} else {
-				seen[kind] = true
 			}
+			seen[kind] = true
 			both := append(bytes.Clone(first), reply("+OK")...)
 			want, _ := heard(t, bytes.NewReader(both), unlimited)
 			if len(want) != 2 {

@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-
-	"bufio"
 
 	"faxbot/events"
 )

@@ -185,9 +185,11 @@ func (p *peer) cut() {
 
 // What a switch says.
 func reply(text string) string { return "Content-Type: command/reply\nReply-Text: " + text + "\n\n" }
+
 func answer(body string) string {
 	return fmt.Sprintf("Content-Type: api/response\nContent-Length: %d\n\n%s", len(body), body)
 }
+
 func event(name string, lines ...string) string {
 	body := "Event-Name: " + name + "\n" + strings.Join(lines, "\n") + "\n\n"
 	return fmt.Sprintf("Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)

@@ -183,8 +183,11 @@ func TestLimitsOfAFax(t *testing.T) {
 		"cancelled":               {func(s *story) { s.Job.CancelAsked = true }, fax.Result{Cause: fax.Dropped, Pages: 1}, fax.Cancelled, fax.Withdrawn},
 		"too late to cancel":      {func(s *story) { s.Job.CancelAsked = true }, fax.Result{Cause: fax.OK, Pages: 3}, fax.Done, fax.OK},
 		"a number that worked":    {func(s *story) { s.Known.Delivered = 1; s.ended(fax.NotAFax) }, fax.Result{Cause: fax.NotAFax}, fax.Failed, fax.NotAFax},
-		"one call, the second without a fax": {func(s *story) { s.Known.NotAFax = 1; s.Job.MaxAttempts = 1 },
-			fax.Result{Cause: fax.NotAFax}, fax.Held, fax.NotAFax},
+		"one call, the second without a fax": {
+			func(s *story) { s.Known.NotAFax = 1; s.Job.MaxAttempts = 1 },
+			fax.Result{Cause: fax.NotAFax},
+			fax.Held, fax.NotAFax,
+		},
 	} {
 		s := newStory()
 		if c.edit != nil {

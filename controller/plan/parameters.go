@@ -72,6 +72,7 @@ func (p *parameters) apply(c fax.Change, call fax.Attempt, why fax.Reason) {
 	case fax.Redraw:
 		why.Change = c
 		p.extra = append(p.extra, why)
+	default: // the others change when or where is called, not how
 	}
 }
 
