@@ -43,6 +43,9 @@ func ordinary(n int) []fax.Number {
 // Ten thousand calls that are live at once, and what each costs the daemon.
 func BenchmarkLiveCalls(b *testing.B) {
 	const calls = 10000
+	// What a call holds is measured, not when the collector last ran: with the
+	// usual 100 the same calls read 8.9 to 12.2 KiB.
+	b.Setenv("GOGC", "25")
 	s := newStand(b)
 	due := time.Now().Add(45 * time.Second)
 	s.queue(50, ordinary(calls), func(int) time.Time { return due })
