@@ -8,6 +8,7 @@ import (
 
 	"faxbot/controller"
 	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/events"
 
@@ -353,4 +354,22 @@ func (h *house) exists(id fax.JobID) bool {
 		f.Close()
 	}
 	return err == nil
+}
+
+// A call in which nothing moves any more is hung up, and judged by what was
+// heard of it.
+func TestWatchdogs(t *testing.T) {
+	t.Parallel()
+	// The first page is through after 24 s of the line's time.
+	h := newHouse(t, simulator.Config{Speed: 100}, func(c *controller.Config) {
+		c.Socket.Timers = freeswitch.Timers{Negotiation: time.Second, Page: 2 * time.Second, Hangup: time.Second}
+	})
+	start, page := h.submit("1555994005", 2, once), h.submit("1555994004", 2, once)
+	for name, id := range map[string]fax.JobID{"before negotiation": start, "in the first page": page} {
+		job, attempts := h.until(id, fax.Failed)
+		if job.Cause != fax.Dropped || job.Confirmed != 0 || attempts[0].Result.HangupCause != "MANAGER_REQUEST" {
+			t.Errorf("stalled %s: %+v %+v", name, job, attempts[0].Result)
+		}
+	}
+	eventually(t, "both calls are over", func() bool { return h.sim.Calls() == 0 })
 }

@@ -148,6 +148,13 @@ func (k *call) dial() {
 		return
 	}
 	k.log.Info("dialling", "number", k.job.To.Masked(), "gateway", a.Gateway, "attempt_no", a.Ordinal, "start_page", a.Parameters.StartPage, "differs", a.Reasons)
+	k.mu.Lock()
+	cancelled := k.cancelled
+	k.mu.Unlock()
+	if cancelled {
+		k.conclude(fax.Result{Cause: fax.Withdrawn, Code: fax.NoCode})
+		return
+	}
 	k.expectNews(c.config.Ring + c.config.Grace)
 	if err := c.link.Originate(string(a.ID), text); err != nil {
 		// Nobody knows whether it was heard.
