@@ -28,12 +28,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // and a simulated switch.
 type house struct {
 	*controller.Controller
-	t       *testing.T
-	dir     string
-	sim     *simulator.Switch
-	store   *store.Store
-	metrics *prometheus.Registry
-	config  controller.Config
+	t        *testing.T
+	dir      string
+	sim      *simulator.Switch // nil when the switch is a real one
+	link     freeswitch.LinkConfig
+	patience time.Duration // of until
+	store    *store.Store
+	metrics  *prometheus.Registry
+	config   controller.Config
 
 	heard  *events.Listener
 	drain  context.CancelFunc
@@ -44,7 +46,8 @@ type house struct {
 // newHouse starts everything; edit may change the configuration first.
 func newHouse(t *testing.T, sim simulator.Config, edit func(*controller.Config)) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), sim: simulator.RunT(t, sim)}
+	h := &house{t: t, dir: t.TempDir(), sim: simulator.RunT(t, sim), patience: 30 * time.Second}
+	h.link = freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"}
 	h.open(edit)
 	t.Cleanup(func() { h.close() })
 	return h
@@ -66,7 +69,7 @@ func (h *house) open(edit func(*controller.Config)) {
 	h.config = controller.Config{
 		Store: h.store, Documents: docs,
 		Socket:     freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
-		Link:       freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"},
+		Link:       h.link,
 		Gateway:    controller.Gateway{Name: "carrier", CPS: 10000},
 		T38:        true,
 		Grace:      time.Second,
@@ -139,7 +142,7 @@ func (h *house) submit(to string, pages int, edit ...func(*controller.Submission
 // until waits until the job is in one of the states, and returns it as stored.
 func (h *house) until(id fax.JobID, states ...fax.State) (fax.Job, []fax.Attempt) {
 	h.t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(h.patience)
 	for {
 		job, attempts, err := h.Find(context.Background(), id)
 		if err != nil {
