@@ -23,12 +23,25 @@ const (
 	form = "<< /Type /XObject /Subtype /Form /BBox [0 0 595 842] %s /Length %d >>\nstream\n%s\nendstream"
 )
 
-// flate is a compressed stream of so many repetitions.
+// flate is a compressed stream of so many repetitions. Of gigabytes only two
+// blocks are compressed, and the second stands there again and again, since to
+// compress them all takes minutes; the checksum at their end is wrong then.
 func flate(entries, piece string, times int) string {
+	const block = 1 << 20 // bytes
 	var b bytes.Buffer
 	z := zlib.NewWriter(&b)
-	for block := strings.Repeat(piece, min(times, 1000)); times > 0; times -= 1000 {
-		_, _ = z.Write([]byte(block[:len(piece)*min(times, 1000)]))
+	write := func(n int) {
+		_, _ = z.Write([]byte(strings.Repeat(piece, n)))
+		_ = z.Flush()
+	}
+	if n := max(1, block/len(piece)); times > 64*n {
+		write(n)
+		first := b.Len()
+		write(n)
+		again := bytes.Clone(b.Bytes()[first:])
+		b.Write(bytes.Repeat(again, times/n-2))
+	} else {
+		write(times)
 	}
 	_ = z.Close()
 	return fmt.Sprintf("<< %s /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream", entries, b.Len(), b.String())
