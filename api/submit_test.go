@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -245,12 +246,17 @@ func TestDrainingRefusesUnread(t *testing.T) {
 // A conversion that takes for ever holds up nobody else.
 func TestHealthDuringSlowConversion(t *testing.T) {
 	t.Parallel()
-	slow := filepath.Join(t.TempDir(), "gs")
-	if err := os.WriteFile(slow, []byte("#!/bin/sh\nexec sleep 600\n"), 0o700); err != nil {
+	dir := t.TempDir()
+	slow := filepath.Join(dir, "gs")
+	err := errors.Join(
+		os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755), // an unprivileged user runs it
+		os.WriteFile(slow, []byte("#!/bin/sh\nexec sleep 600\n"), 0o755), //nolint:gosec // a program
+	)
+	if err != nil {
 		t.Fatal(err)
 	}
 	s := newStand(t, func(c *settings) { c.docs.Ghostscript = slow })
-	id := s.send(number)
+	id := s.submit(nil, field("to", number), part{"file", "fax.pdf", "application/pdf", onePage}).ok(202).id()
 	s.get("/health").ok(200)
 	if a := s.get("/fax/" + id).ok(200); a.fields["status"] != "queued" || a.fields["pages"] != nil {
 		t.Errorf("while converting: %s", a.body)
