@@ -80,6 +80,7 @@ func TestOriginateRefuses(t *testing.T) {
 // whole.
 func FuzzOriginate(f *testing.F) {
 	f.Add("carrier", "+15551230001", "1555", "ident", "header", "127.0.0.1:8084")
+	f.Add("carrier", "15550001", "15551112222", "SpanDSP Fax Ident", "", "127.0.0.1:8199") // as recorded
 	f.Add("c'", "1", ",", "',}", "${x}\n\n", "h:1|i:2 x")
 	f.Fuzz(func(t *testing.T, gateway, number, caller, ident, header, socket string) {
 		c := sample()

@@ -35,6 +35,7 @@ func TestParseNumber(t *testing.T) {
 
 func FuzzParseNumber(f *testing.F) {
 	f.Add("+1 555 123-0001")
+	f.Add("15551112222") // as recorded
 	f.Fuzz(func(t *testing.T, s string) {
 		n, err := fax.ParseNumber(s)
 		if err != nil {
