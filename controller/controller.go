@@ -93,8 +93,7 @@ type Controller struct {
 	busy     map[fax.Number]fax.AttemptID // the calls by their numbers
 	idle     chan struct{}                // closed while draining when no call is left; nil before
 	draining bool
-	linkedAt time.Time // since when the link is up; zero while it has never been
-	records  bool      // the switch keeps records (mod_db)
+	records  bool // the switch keeps records (mod_db)
 }
 
 // New binds the socket for calls. Nothing happens before Run.

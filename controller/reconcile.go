@@ -33,9 +33,6 @@ func (c *Controller) takeUp(ctx context.Context) error {
 // linked is called each time the link has come up: whatever was said on it
 // meanwhile is lost, so every call that is not connected to us is looked into.
 func (c *Controller) linked(core string) {
-	c.mu.Lock()
-	c.linkedAt = time.Now()
-	c.mu.Unlock()
 	c.spawn(func() {
 		c.probeRecords()
 		for _, k := range c.snapshot() {
