@@ -66,8 +66,8 @@ type status struct {
 	Pages                            int
 }
 
-// ask sends a request and reads the JSON answer.
-func (h *house) ask(method, url, contentType string, body io.Reader) (int, status) {
+// do sends a request; the caller closes the answer's body.
+func (h *house) do(method, url, contentType string, body io.Reader) *http.Response {
 	h.t.Helper()
 	r, err := http.NewRequestWithContext(h.t.Context(), method, url, body)
 	if err != nil {
@@ -79,6 +79,13 @@ func (h *house) ask(method, url, contentType string, body io.Reader) (int, statu
 	if err != nil {
 		h.t.Fatalf("%s %s: %v\n%s", method, url, err, h.serve.output())
 	}
+	return answer
+}
+
+// ask sends a request and reads the JSON answer.
+func (h *house) ask(method, url, contentType string, body io.Reader) (int, status) {
+	h.t.Helper()
+	answer := h.do(method, url, contentType, body)
 	defer answer.Body.Close()
 	var s status
 	if err := json.NewDecoder(answer.Body).Decode(&s); err != nil && err != io.EOF {
@@ -225,15 +232,7 @@ func TestStreamsEndWithTheDaemon(t *testing.T) {
 	h := build(t, "100")
 	_, fax := h.submit("+1555991808") // the switch does not know the gateway
 	h.until(fax.ID, "retry")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.rest+"/fax/"+fax.ID+"/events", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("X-API-Key", testKey)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	answer := h.do(http.MethodGet, h.rest+"/fax/"+fax.ID+"/events", "", nil)
 	defer answer.Body.Close()
 	h.serve.signal(syscall.SIGTERM)
 	if s := h.serve.status(); s != 0 {
@@ -357,15 +356,7 @@ func TestSettingsAreShownWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	h := build(t, "100", "MAX_REQUESTS_PER_MINUTE=5000", "FAX_HEADER=Doe Ltd",
 		"FAXBOT_WEBHOOK_SECRETS=whsec_bm9ib2R5LXByaW50cy10aGlzLXNlY3JldC13b3JkIQ==", "FAXBOT_WEBHOOK_URLS=https://example.net/path-that-nobody-prints")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.rest+"/admin/config", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("X-API-Key", testKey)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	answer := h.do(http.MethodGet, h.rest+"/admin/config", "", nil)
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
