@@ -17,6 +17,7 @@ type Cover struct {
 	To       string // {{to}}
 	From     string // {{from}}
 	Date     string // {{date}}, as it is to be read
+	Subject  string // {{subject}}
 	Message  string // {{message}}, of several lines
 }
 
@@ -32,7 +33,7 @@ const (
 // drawCover puts the cover before the pages that to has.
 func (f *Folder) drawCover(ctx context.Context, c Cover, to *faxWriter) error {
 	pages := strconv.Itoa(to.made.Pages + 1)
-	for _, field := range []*string{&c.To, &c.From, &c.Date} {
+	for _, field := range []*string{&c.To, &c.From, &c.Date, &c.Subject} {
 		*field = oneLine(*field)
 	}
 	c.Message = strings.Map(func(r rune) rune {
@@ -63,7 +64,7 @@ func (f *Folder) drawCover(ctx context.Context, c Cover, to *faxWriter) error {
 		err = t.design(ctx, c, pages)
 	} else {
 		err = t.text(ctx, strings.NewReader(strings.NewReplacer( // in one pass
-			"{{to}}", c.To, "{{from}}", c.From, "{{pages}}", pages, "{{date}}", c.Date, "{{message}}", c.Message).Replace(c.Template)))
+			"{{to}}", c.To, "{{from}}", c.From, "{{pages}}", pages, "{{date}}", c.Date, "{{subject}}", c.Subject, "{{message}}", c.Message).Replace(c.Template)))
 	}
 	if err == nil {
 		err = out.EndPage()
@@ -87,11 +88,11 @@ func (t *typesetter) design(ctx context.Context, c Cover, pages string) error {
 	}
 	t.out.Rule(margin, margin+t.down+fieldSize/2, width, 2*ruleWidth)
 	t.down += 2 * fieldSize
-	for _, field := range []struct{ name, value string }{{"To", c.To}, {"From", c.From}, {"Date", c.Date}, {"Pages", pages}} {
+	for _, field := range []struct{ name, value string }{{"To", c.To}, {"From", c.From}, {"Date", c.Date}, {"Pages", pages}, {"Subject", c.Subject}} {
 		if field.value == "" {
 			continue
 		}
-		if err := line(fieldSize, field.name+":"+strings.Repeat(" ", 8-len(field.name))+field.value); err != nil {
+		if err := line(fieldSize, field.name+":"+strings.Repeat(" ", 9-len(field.name))+field.value); err != nil {
 			return err
 		}
 		t.down += fieldSize / 2

@@ -83,8 +83,10 @@ func (f *Folder) drawPDF(ctx context.Context, from string, n, files int, to *fax
 	stop := context.AfterFunc(ctx, e.kill)
 	defer stop()
 	before, made := to.seen, to.made.Pages
-	e.order(to.opt.Resolution, max(1, to.opt.First-before), to.opt.Last-before, to.limit-made)
-	to.seen = max(before, to.opt.First-1)
+	first, last := max(before+1, to.opt.first()), to.opt.last()
+	// What lies between the pages to be sent is drawn, too, and left out here.
+	e.order(to.opt.Resolution, first-before, last-before, to.limit-made+last-first+1-to.opt.wanted(first, last))
+	to.seen = first - 1
 	failed := e.read(to.Page)
 	if failed != nil {
 		e.kill()
@@ -101,7 +103,7 @@ func (f *Folder) drawPDF(ctx context.Context, from string, n, files int, to *fax
 		return err
 	}
 	to.seen = before + e.said.pages
-	if want := max(0, min(to.opt.Last, to.seen)-max(to.opt.First, before+1)+1); failed != nil || to.made.Pages-made != want {
+	if want := to.opt.wanted(before+1, to.seen); failed != nil || to.made.Pages-made != want {
 		return damaged(fmt.Errorf("%d pages were drawn of %d: %w", to.made.Pages-made, want, failed))
 	}
 	return nil

@@ -215,29 +215,34 @@ func TestPageRange(t *testing.T) {
 	f := open(t, document.Config{MaxPages: 4})
 	id := receive(t, f, []byte("one\ftwo"), pdf(sheets[0].page(), sheets[1].page(), sheets[2].page()))
 	for _, c := range []struct {
-		first, last int
-		pages       int
-		problem     fax.Problem
+		choice  fax.Pages
+		pages   int
+		problem fax.Problem
 	}{
-		{2, 3, 2, ""},
-		{3, 0, 3, ""},
-		{0, 1, 1, ""},
-		{5, 99, 1, ""},
-		{1, 4, 4, ""},
-		{0, 0, 0, fax.BadDocument},
-		{6, 0, 0, fax.BadDocument},
-		{3, 2, 0, fax.Invalid},
-		{-1, 0, 0, fax.Invalid},
+		{"2-3", 2, ""},
+		{"3-", 3, ""},
+		{"1", 1, ""},
+		{"5-99", 1, ""},
+		{"1-4", 4, ""},
+		{"1,5", 2, ""},
+		{"1-2,4-", 4, ""},
+		{"2,4", 2, ""},
+		{"5,1000000000", 1, ""},
+		{"", 0, fax.BadDocument},
+		{"6-", 0, fax.BadDocument},
+		{"3-2", 0, fax.Invalid},
+		{"0", 0, fax.Invalid},
 	} {
-		made, err := f.Prepare(t.Context(), id, document.Options{First: c.first, Last: c.last})
+		made, err := f.Prepare(t.Context(), id, document.Options{Pages: c.choice})
 		if (err != nil) != (c.problem != "") || made.Pages != c.pages {
-			t.Errorf("%d to %d: %d pages, %v", c.first, c.last, made.Pages, err)
+			t.Errorf("pages %s: %d pages, %v", c.choice, made.Pages, err)
 		} else if err != nil {
 			wantRefusal(t, err, c.problem)
 		}
 	}
-	if _, err := f.Prepare(t.Context(), id, document.Options{First: 4, Last: 4}); err != nil {
+	if _, err := f.Prepare(t.Context(), id, document.Options{Pages: "3,5"}); err != nil {
 		t.Fatal(err)
 	}
-	sheets[1].check(t, page(t, f, id, 1), 2149)
+	sheets[0].check(t, page(t, f, id, 1), 2292)
+	sheets[2].check(t, page(t, f, id, 2), 2735)
 }

@@ -27,18 +27,18 @@ const (
 // Options are what a job may choose about its pages.
 type Options struct {
 	Resolution Resolution // Fine when 0
-	// First and Last page to be sent, counted from 1 over all files; the first
-	// and the last there are when 0. A Last beyond the end is the end.
-	First, Last int
+	// Pages to be sent, counted from 1 over all files; those beyond the end do
+	// not count.
+	Pages fax.Pages
 	// Darkness makes greys, colours, photographs and scans lighter, down to -3,
 	// or darker, up to 3. What is black or white stays so.
 	Darkness int
 	Cover    *Cover // a page before the first; none when nil
+
+	ranges []fax.Range // of Pages; never empty once complete
 }
 
 const maxDarkness = 3
-
-const endless = 1 << 30
 
 func (o Options) complete() (Options, error) {
 	if o.Resolution == 0 {
@@ -47,19 +47,27 @@ func (o Options) complete() (Options, error) {
 	if o.Resolution != Fine && o.Resolution != Standard {
 		return o, fax.Errorf(fax.Invalid, "Resolution %d: choose %d (fine) or %d (standard)", o.Resolution, Fine, Standard)
 	}
-	if o.First == 0 {
-		o.First = 1
-	}
-	if o.Last == 0 {
-		o.Last = endless
-	}
-	if o.First < 1 || o.Last < o.First || o.Last > endless {
-		return o, fax.Errorf(fax.Invalid, "Pages %d to %d: the first must be at least 1 and not after the last", o.First, o.Last)
+	var err error
+	if o.ranges, err = o.Pages.Ranges(); err != nil {
+		return o, err
 	}
 	if o.Darkness < -maxDarkness || o.Darkness > maxDarkness {
 		return o, fax.Errorf(fax.Invalid, "Darkness %d: choose -%d (lightest) to %d (darkest)", o.Darkness, maxDarkness, maxDarkness)
 	}
 	return o, nil
+}
+
+// first and last are the outermost pages to be sent.
+func (o Options) first() int { return o.ranges[0].First }
+func (o Options) last() int  { return o.ranges[len(o.ranges)-1].Last }
+
+// wanted counts the pages to be sent from one to another, both included.
+func (o Options) wanted(from, to int) int {
+	n := 0
+	for _, r := range o.ranges {
+		n += max(0, min(to, r.Last)-max(from, r.First)+1)
+	}
+	return n
 }
 
 // Fax is a document ready to be transmitted.
@@ -131,7 +139,7 @@ func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []
 	defer to.file.Close() //nolint:errcheck // for the error returns
 	to.several = len(list) > 1
 	for _, s := range list {
-		if to.seen >= opt.Last {
+		if to.seen >= opt.last() {
 			break
 		}
 		from := filepath.Join(f.jobDir(id), s.name())
@@ -150,7 +158,7 @@ func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []
 		}
 	}
 	if to.made.Pages == 0 {
-		return Fax{}, fax.Errorf(fax.BadDocument, "There is no page %d to begin with: the fax has %d", opt.First, to.seen)
+		return Fax{}, fax.Errorf(fax.BadDocument, "There is no page %d to begin with: the fax has %d", opt.first(), to.seen)
 	}
 	if opt.Cover != nil {
 		if err := f.drawCover(ctx, *opt.Cover, to); err != nil {

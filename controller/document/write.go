@@ -70,7 +70,7 @@ func (f *faxWriter) write(p []byte) {
 
 // wants says whether the next page is to be sent; if not it counts as seen.
 func (f *faxWriter) wants() bool {
-	if f.seen+1 < f.opt.First || f.seen+1 > f.opt.Last {
+	if f.opt.wanted(f.seen+1, f.seen+1) == 0 {
 		f.seen++
 		return false
 	}
@@ -178,7 +178,7 @@ func (f *faxWriter) Cover(g *image.Gray) error {
 	// names the one that was first.
 	last := f.next
 	f.next = 4
-	f.opt.First, f.opt.Last, f.limit = 0, endless, f.limit+1
+	f.opt.ranges, f.limit = []fax.Range{{First: f.seen + 1, Last: f.seen + 1}}, f.limit+1
 	f.number = 0
 	if err := f.Page(g); err != nil {
 		return err
