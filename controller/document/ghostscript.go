@@ -158,7 +158,7 @@ func (e *engine) read(page func(*image.Gray) error) error {
 }
 
 // maxRows is more than fax.ps makes.
-const maxRows = 25 * int(Fine)
+const maxRows = 25 * int(Superfine)
 
 func damaged(cause error) error {
 	return &fax.Error{Problem: fax.BadDocument, Detail: "The document is damaged and cannot be shown completely; export it to PDF again", Cause: cause}

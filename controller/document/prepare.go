@@ -18,10 +18,13 @@ const Width = 1728
 // Resolution is the number of lines to an inch (T.4, 2.2 in metric units).
 type Resolution int
 
-// The resolutions that receivers have: every one Standard, nearly all Fine.
+// The resolutions that receivers have: every one Standard, nearly all Fine, many
+// Superfine. A receiver that lacks it refuses a Superfine fax before the first
+// page.
 const (
-	Standard Resolution = 98
-	Fine     Resolution = 196
+	Standard  Resolution = 98
+	Fine      Resolution = 196
+	Superfine Resolution = 391
 )
 
 // Options are what a job may choose about its pages.
@@ -44,8 +47,8 @@ func (o Options) complete() (Options, error) {
 	if o.Resolution == 0 {
 		o.Resolution = Fine
 	}
-	if o.Resolution != Fine && o.Resolution != Standard {
-		return o, fax.Errorf(fax.Invalid, "Resolution %d: choose %d (fine) or %d (standard)", o.Resolution, Fine, Standard)
+	if o.Resolution != Standard && o.Resolution != Fine && o.Resolution != Superfine {
+		return o, fax.Errorf(fax.Invalid, "Resolution %d: choose %d (standard), %d (fine) or %d (superfine)", o.Resolution, Standard, Fine, Superfine)
 	}
 	var err error
 	if o.ranges, err = o.Pages.Ranges(); err != nil {

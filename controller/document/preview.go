@@ -17,8 +17,8 @@ import (
 )
 
 // Preview writes the nth page of a prepared fax, from 1, as a PNG: pixel by
-// pixel what is transmitted, each line doubled at the standard resolution so
-// that shapes keep their proportion.
+// pixel what is transmitted, each line doubled at the standard resolution, each
+// column at the superfine one, so that shapes keep their proportion.
 func (f *Folder) Preview(ctx context.Context, id fax.JobID, n int, w io.Writer) error {
 	if _, err := fax.ParseJobID(string(id)); err != nil {
 		return err
@@ -62,28 +62,31 @@ func readPage(r io.ReaderAt, d ifd) (image.Image, error) {
 	if len(offsets) != 1 || len(counts) != 1 {
 		return nil, fmt.Errorf("the page has %d strips", len(offsets))
 	}
-	repeat := 1
-	if d.ratio(tagYResolution) < 150 {
-		repeat = 2
+	across, down := 1, 1
+	switch lines := d.ratio(tagYResolution); {
+	case lines < 150:
+		down = 2
+	case lines > 300:
+		across = 2
 	}
 	strip := io.NewSectionReader(r, int64(offsets[0]), int64(counts[0]))
 	rows := ccitt.NewReader(strip, ccitt.MSB, ccitt.Group4, d.width, d.length, &ccitt.Options{Invert: true})
-	page := image.NewPaletted(image.Rect(0, 0, d.width, d.length*repeat), color.Palette{color.White, color.Black})
+	page := image.NewPaletted(image.Rect(0, 0, d.width*across, d.length*down), color.Palette{color.White, color.Black})
 	packed := make([]byte, (d.width+7)/8)
 	for y := range d.length {
 		if _, err := io.ReadFull(rows, packed); err != nil {
 			return nil, fmt.Errorf("line %d: %w", y+1, err)
 		}
-		line := page.Pix[y*repeat*page.Stride:][:d.width]
+		line := page.Pix[y*down*page.Stride:][:page.Stride]
 		for i, p := range packed {
 			if p != 0 { // most of a page is white
-				for x := 8 * i; x < min(8*i+8, d.width); x++ {
-					line[x] = p >> (7 - x%8) & 1
+				for x := 8 * i * across; x < min(8*i+8, d.width)*across; x++ {
+					line[x] = p >> (7 - x/across%8) & 1
 				}
 			}
 		}
-		for i := 1; i < repeat; i++ {
-			copy(page.Pix[(y*repeat+i)*page.Stride:][:d.width], line)
+		for i := 1; i < down; i++ {
+			copy(page.Pix[(y*down+i)*page.Stride:], line)
 		}
 	}
 	return page, nil

@@ -121,7 +121,7 @@ func (f *faxWriter) strip(data []byte, height int) {
 	}
 	const short, long, rational = 3, 4, 5
 	resolutions := f.size
-	for _, dpi := range []uint32{204, uint32(f.opt.Resolution)} { //nolint:gosec // 98 or 196
+	for _, dpi := range []uint32{204, uint32(f.opt.Resolution)} { //nolint:gosec // at most 391
 		f.write(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, dpi), 1))
 	}
 	entries := []entry{
