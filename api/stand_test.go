@@ -97,9 +97,13 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 	}
 	s.ctl, err = controller.New(ctx, controller.Config{
 		Store: db, Documents: docs, Link: c.link,
-		Socket:  freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
-		Gateway: controller.Gateway{Name: "carrier", CPS: 10000},
-		T38:     true, Grace: time.Second, Logger: logger, Registerer: registry,
+		Socket: freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
+		Policy: controller.Policy{
+			Gateways: controller.Gateways("carrier", 0, 10000),
+			Switch:   controller.Switch{Address: c.link.Address, Password: c.link.Password},
+			T38:      true, Grace: time.Second,
+		},
+		Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,8 @@ type call struct {
 	id  fax.AttemptID
 	job fax.Job // as it was when the call was placed
 	log *slog.Logger
+	// policy is that of the call's beginning; another one is for other calls.
+	policy *Policy
 
 	mu      sync.Mutex
 	attempt fax.Attempt
@@ -43,7 +45,7 @@ type call struct {
 
 func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
 	k := &call{
-		c: c, id: attempt.ID, job: job, attempt: attempt, heardAt: time.Now(), cancelled: job.CancelAsked,
+		c: c, id: attempt.ID, job: job, attempt: attempt, heardAt: time.Now(), cancelled: job.CancelAsked, policy: c.policy.Load(),
 		log: c.log.With("fax", job.ID, "attempt", attempt.ID),
 	}
 	k.saved = attempt.Result.Pages
@@ -142,7 +144,7 @@ func (k *call) hear(w witness, ev events.Event) {
 		k.notify()
 	case *events.OriginateEnded:
 		if ev.Answered {
-			k.expectNews(k.c.config.Grace) // the connection must follow at once
+			k.expectNews(k.policy.Grace) // the connection must follow at once
 		}
 	}
 	if page {
@@ -344,7 +346,7 @@ func (k *call) cancel() {
 // has connected to us.
 func (k *call) hangUp() {
 	k.c.spawn(func() {
-		for end := time.Now().Add(k.c.config.Ring + k.c.config.Grace); time.Now().Before(end) && k.c.life.Err() == nil; {
+		for end := time.Now().Add(k.policy.Ring + k.policy.Grace); time.Now().Before(end) && k.c.life.Err() == nil; {
 			k.mu.Lock()
 			conn, ending := k.conn, k.ending
 			k.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"faxbot/controller/document"
@@ -32,47 +33,22 @@ import (
 // Config is what a Controller works with. Store and Documents stay the
 // caller's to close, after Run has returned.
 type Config struct {
+	Policy // as it is at first
+
 	Store     *store.Store
 	Documents *document.Folder
 
 	Socket    freeswitch.ListenerConfig // where calls connect; Logger and Metrics are filled in
 	Advertise string                    // the same, as the switch sees it; "" for the bound address
-	Link      freeswitch.LinkConfig     // Logger and Metrics are filled in
-	Gateway   Gateway
-	T38       bool          // offer T.38
-	Ring      time.Duration // how long a call may ring; default 60 s
-	// Grace is how much longer than it should take we wait for news of a call,
-	// before we ask the switch; default 15 s.
-	Grace time.Duration
-
-	CallerID  string // defaults of jobs that name none
-	StationID string
-	Header    string
-
-	// Retention is how long documents are kept after their fax has ended; 0
-	// keeps them for ever.
-	Retention time.Duration
-
-	// OnUnknown is what follows a call whose outcome nobody can know: Hold
-	// asks a person, Again takes the risk of sending pages twice. Default Hold.
-	OnUnknown fax.Next
+	Link      freeswitch.LinkConfig     // Address, Password, Logger and Metrics are filled in
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// Gateway is the way out to the telephone network.
-type Gateway struct {
-	// Name is that of the gateway in mod_sofia, or several with commas between
-	// them, the preferred first; the limits are those of each.
-	Name     string
-	Channels int     // calls at once; default 100
-	CPS      float64 // new calls per second; default 10
-}
-
 // Controller sends faxes. Make one with New, then Run it.
 type Controller struct {
-	config   Config
+	config   Config // its policy is that of the beginning
 	store    *store.Store
 	docs     *document.Folder
 	listener *freeswitch.Listener
@@ -81,6 +57,9 @@ type Controller struct {
 	gateways *gateways
 	bus      events.Bus
 	log      *slog.Logger
+
+	policy   atomic.Pointer[Policy]
+	applying sync.Mutex // one policy after the other
 
 	life  context.Context // ends when nothing may be done any more
 	end   context.CancelFunc
@@ -98,29 +77,11 @@ type Controller struct {
 
 // New binds the socket for calls. Nothing happens before Run.
 func New(ctx context.Context, c Config) (*Controller, error) {
-	for _, name := range c.Gateway.Names() {
-		if err := dialplan.CheckGateway(name); err != nil {
-			return nil, fmt.Errorf("FREESWITCH_GATEWAY_NAME: %w", err)
-		}
+	policy, err := c.checked()
+	if err != nil {
+		return nil, err
 	}
-	if err := dialplan.CheckCallerID(c.CallerID); err != nil {
-		return nil, fmt.Errorf("FREESWITCH_CALLER_ID_NUMBER: %w", err)
-	}
-	if c.Gateway.Channels <= 0 {
-		c.Gateway.Channels = 100
-	}
-	if c.Gateway.CPS <= 0 {
-		c.Gateway.CPS = 10
-	}
-	if c.Ring <= 0 {
-		c.Ring = time.Minute
-	}
-	if c.Grace <= 0 {
-		c.Grace = 15 * time.Second
-	}
-	if c.OnUnknown != fax.Again {
-		c.OnUnknown = fax.Hold
-	}
+	c.Link.Address, c.Link.Password = policy.Switch.Address, policy.Switch.Password
 	fsMetrics := freeswitch.NewMetrics(c.Registerer)
 	c.Socket.Logger, c.Socket.Metrics = c.Logger, fsMetrics
 	c.Link.Logger, c.Link.Metrics = c.Logger, fsMetrics
@@ -138,8 +99,9 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 		due: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
 		calls: map[fax.AttemptID]*call{}, busy: map[fax.Number]fax.AttemptID{},
 	}
+	ctl.policy.Store(policy)
 	ctl.link = freeswitch.NewLink(c.Link, ctl.heardOnLink, ctl.linked)
-	ctl.gateways = newGateways(c.Gateway, c.Logger)
+	ctl.gateways = newGateways(policy.Gateways, c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
 	if err := ctl.checkAdvertise(); err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -152,7 +114,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 func (c *Controller) checkAdvertise() error {
 	probe := dialplan.Call{
 		Attempt: fax.NewAttemptID(), Job: fax.NewJobID(), Token: newToken(), Number: "000000",
-		Gateway: c.config.Gateway.Names()[0], Ring: c.config.Ring, Socket: c.config.Advertise,
+		Gateway: c.policy.Load().Gateways[0].Name, Ring: time.Minute, Socket: c.config.Advertise,
 	}
 	if _, err := probe.Originate(); err != nil {
 		return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)

@@ -20,8 +20,7 @@ func (c *Controller) Plan(ctx context.Context, id fax.JobID) (plan.Forecast, err
 		return plan.Forecast{}, err
 	}
 	now := time.Now()
-	_, lines := c.gateways.channels()
-	q := plan.Queue{CPS: c.config.Gateway.CPS, Lines: lines}
+	q := c.gateways.queue()
 	if job.State == fax.Queued || job.State == fax.Retry {
 		if q.Ahead, err = c.store.Ahead(ctx, job, now); err != nil {
 			return plan.Forecast{}, err

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,21 +46,28 @@ const (
 	longestRest  = 5 * time.Minute
 )
 
-func newGateways(g Gateway, log *slog.Logger) *gateways {
-	all := &gateways{log: log}
-	for _, name := range g.Names() {
-		all.list = append(all.list, &gate{name: name, channels: g.Channels, pace: rate.NewLimiter(rate.Limit(g.CPS), max(1, int(g.CPS/10)))})
-	}
-	return all
+func newGateways(list []Gateway, log *slog.Logger) *gateways {
+	gs := &gateways{log: log}
+	gs.set(list)
+	return gs
 }
 
-// Names are the gateways, the preferred first.
-func (g Gateway) Names() []string {
-	var names []string
-	for name := range strings.SplitSeq(g.Name, ",") {
-		names = append(names, strings.TrimSpace(name))
+// set replaces the list. Gateways that stay keep their state.
+func (gs *gateways) set(list []Gateway) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	next := make([]*gate, len(list))
+	for i, g := range list {
+		limit, burst := rate.Limit(g.CPS), max(1, int(g.CPS/10))
+		next[i] = gs.find(g.Name)
+		if next[i] == nil {
+			next[i] = &gate{name: g.Name, pace: rate.NewLimiter(limit, burst)}
+		}
+		next[i].channels = g.Channels
+		next[i].pace.SetLimit(limit)
+		next[i].pace.SetBurst(burst)
 	}
-	return names
+	gs.list = next
 }
 
 // state is a word for metrics and people.
@@ -181,6 +187,13 @@ func (g *gate) rest(now time.Time, misconfigured bool) {
 	g.misconfigured = misconfigured
 }
 
+func (gs *gateways) listed(name string) bool {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	return gs.find(name) != nil
+}
+
+// find returns nil for a gateway that is not listed. gs.mu is held.
 func (gs *gateways) find(name string) *gate {
 	for _, g := range gs.list {
 		if g.name == name {
@@ -192,12 +205,25 @@ func (gs *gateways) find(name string) *gate {
 
 // channels is what the gateways carry at once, those of all hosts together.
 func (gs *gateways) channels() (each map[string]int, all int) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
 	each = map[string]int{}
 	for _, g := range gs.list {
 		each[g.name] = g.channels
 		all += g.channels
 	}
 	return each, all
+}
+
+// queue is how fast all gateways together take calls.
+func (gs *gateways) queue() (q plan.Queue) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, g := range gs.list {
+		q.Lines += g.channels
+		q.CPS += float64(g.pace.Limit())
+	}
+	return q
 }
 
 // Describe implements prometheus.Collector.

@@ -15,7 +15,7 @@ func callThrough(gateway string) fax.Attempt {
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	gs := newGateways(Gateway{Name: "a, b", Channels: 10, CPS: 100}, slog.New(slog.DiscardHandler))
+	gs := newGateways(Gateways("a, b", 10, 100), slog.New(slog.DiscardHandler))
 	state := func(want string, room int) {
 		t.Helper()
 		a := gs.find("a")
@@ -87,5 +87,28 @@ func TestRemaining(t *testing.T) {
 	left := remaining(map[string]int{"a": 3, "b": 1}, map[string]int{"a": 5, "b": 0}, map[fax.JobID]string{"1": "a", "2": "a", "3": ""}, "2")
 	if left["a"] != 2 || left["b"] != 0 {
 		t.Errorf("%v", left)
+	}
+}
+
+// Gateways that stay in the list keep their state, with their new limits.
+func TestGatewaysReplaced(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	gs := newGateways(Gateways("a,b", 10, 100), slog.New(slog.DiscardHandler))
+	gs.ended(callThrough("a"), fax.Misconfigured, now)
+	gs.set(append(Gateways("c", 5, 20), Gateways("a", 3, 50)...))
+	if a, c := gs.find("a"), gs.find("c"); a.state(now) != "misconfigured" || c.state(now) != "working" || c.room(now) != 2 || gs.listed("b") {
+		t.Errorf("%+v %+v", a, c)
+	}
+	if each, all := gs.channels(); each["a"] != 3 || each["c"] != 5 || all != 8 {
+		t.Errorf("%v %d", each, all)
+	}
+	if q := gs.queue(); q.CPS != 70 || q.Lines != 8 {
+		t.Errorf("%+v", q)
+	}
+	gs.ended(callThrough("b"), fax.Trunk, now) // of a call that outlived it
+	gs.ended(callThrough("a"), fax.OK, now)
+	if gs.find("a").state(now) != "working" {
+		t.Error("a still rests")
 	}
 }

@@ -44,10 +44,11 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 // retain deletes the documents of faxes that ended long enough ago, whatever
 // became of them.
 func (c *Controller) retain(ctx context.Context, now time.Time) {
-	if c.config.Retention <= 0 {
+	keep := c.policy.Load().Retention
+	if keep <= 0 {
 		return
 	}
-	old, err := c.store.Finished(ctx, now.Add(-c.config.Retention), 500)
+	old, err := c.store.Finished(ctx, now.Add(-keep), 500)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.log.Error("faxes whose documents are due for deletion could not be read", "error", err)

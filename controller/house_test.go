@@ -53,6 +53,16 @@ func newHouse(t *testing.T, sim simulator.Config, edit func(*controller.Config))
 	return h
 }
 
+// policy is that of a house; the switch is the link's.
+func (h *house) policy() controller.Policy {
+	return controller.Policy{
+		Gateways: controller.Gateways("carrier", 0, 10000),
+		Switch:   controller.Switch{Address: h.link.Address, Password: h.link.Password},
+		T38:      true,
+		Grace:    time.Second,
+	}
+}
+
 func (h *house) open(edit func(*controller.Config)) {
 	h.t.Helper()
 	ctx := context.Background()
@@ -70,9 +80,7 @@ func (h *house) open(edit func(*controller.Config)) {
 		Store: h.store, Documents: docs,
 		Socket:     freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
 		Link:       h.link,
-		Gateway:    controller.Gateway{Name: "carrier", CPS: 10000},
-		T38:        true,
-		Grace:      time.Second,
+		Policy:     h.policy(),
 		Logger:     slog.New(slog.NewTextHandler(testWriter{h.t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Registerer: h.metrics,
 	}

@@ -66,7 +66,7 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 func (m *metrics) ended(c *Controller, job fax.Job, a fax.Attempt) {
 	m.attempts.WithLabelValues(string(a.Result.Cause)).Inc()
 	gateway := a.Gateway
-	if c.gateways.find(gateway) == nil {
+	if !c.gateways.listed(gateway) {
 		gateway = "other"
 	}
 	m.calls.WithLabelValues(gateway, string(a.Result.Cause)).Inc()

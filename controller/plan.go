@@ -14,9 +14,10 @@ import (
 
 // situation is what the planner decides from.
 func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Destination, gateways []plan.Gateway, now time.Time) plan.Situation {
+	p := c.policy.Load()
 	return plan.Situation{
 		Job: job, Calls: calls, Known: known, Gateways: gateways, Now: now, Random: rand.Float64,
-		Policy: plan.Policy{T38: c.config.T38, OnUnknown: c.config.OnUnknown},
+		Policy: plan.Policy{T38: p.T38, OnUnknown: p.OnUnknown},
 	}
 }
 

@@ -39,8 +39,8 @@ func (c *Controller) Ready(ctx context.Context) []Check {
 		}
 		return nil
 	}))
-	for i, name := range c.config.Gateway.Names() {
-		check := "gateway"
+	for i, g := range c.policy.Load().Gateways {
+		name, check := g.Name, "gateway"
 		if i > 0 {
 			check += " " + name
 		}

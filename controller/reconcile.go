@@ -138,7 +138,7 @@ func (k *call) search(ctx context.Context) {
 				return
 			}
 			gone++
-			if gone >= confirmations && time.Since(started) > c.config.Grace {
+			if gone >= confirmations && time.Since(started) > k.policy.Grace {
 				k.conclude(k.unreported())
 				return
 			}
@@ -150,13 +150,13 @@ func (k *call) search(ctx context.Context) {
 // patience is how long the call may be alive without a sign of life. k.mu is
 // held.
 func (k *call) patience() time.Duration {
-	switch config := k.c.config; {
+	switch {
 	case k.verdict.begun:
-		return freeswitch.PageTimeout(config.Socket.Timers)
+		return freeswitch.PageTimeout(k.c.config.Socket.Timers)
 	case k.verdict.answered:
-		return config.Grace
+		return k.policy.Grace
 	default:
-		return config.Ring + config.Grace
+		return k.policy.Ring + k.policy.Grace
 	}
 }
 

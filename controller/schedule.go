@@ -36,8 +36,8 @@ const longestSleep = 10 * time.Second
 
 // claim places what may be placed now and returns how long to sleep.
 func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
-	if c.link.Up() != nil {
-		return longestSleep // linked wakes us
+	if c.moving() || c.link.Up() != nil {
+		return longestSleep // the end of a call, or linked, wakes us
 	}
 	channels, lines := c.gateways.channels()
 	if lines -= c.live(); lines <= 0 {
@@ -139,8 +139,8 @@ func (k *call) dial() {
 	}
 	text, err := dialplan.Call{
 		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
-		CallerID: or(k.job.Options.CallerID, c.config.CallerID), Ring: c.config.Ring, Socket: c.config.Advertise,
-		StationID: or(k.job.Options.StationID, c.config.StationID), Header: or(k.job.Options.Header, c.config.Header),
+		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: c.config.Advertise,
+		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: or(k.job.Options.Header, k.policy.Header),
 		Parameters: a.Parameters,
 	}.Originate()
 	if err != nil {
@@ -155,7 +155,7 @@ func (k *call) dial() {
 		k.conclude(fax.Result{Cause: fax.Withdrawn, Code: fax.NoCode})
 		return
 	}
-	k.expectNews(c.config.Ring + c.config.Grace)
+	k.expectNews(k.policy.Ring + k.policy.Grace)
 	if err := c.link.Originate(string(a.ID), text); err != nil {
 		// Nobody knows whether it was heard.
 		k.log.Warn("originate was not confirmed; asking the switch", "error", err)

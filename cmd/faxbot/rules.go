@@ -68,8 +68,8 @@ var advice = map[string]string{
 }
 
 func areGateways(list string) bool {
-	for _, name := range (controller.Gateway{Name: list}).Names() {
-		if dialplan.CheckGateway(name) != nil {
+	for _, g := range controller.Gateways(list, 0, 0) {
+		if dialplan.CheckGateway(g.Name) != nil {
 			return false
 		}
 	}

@@ -121,7 +121,7 @@ func (s settings) hostName() (string, error) {
 // the documents, the logger and the registerer.
 func (s settings) controller() controller.Config {
 	return controller.Config{
-		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
+		Policy: s.policy(),
 		Socket: freeswitch.ListenerConfig{
 			Address: s.Socket.Listen,
 			Allow:   networks(s.Socket.Allow),
@@ -129,12 +129,22 @@ func (s settings) controller() controller.Config {
 		},
 		Advertise: s.Socket.Advertise,
 		Link: freeswitch.LinkConfig{
-			Name:     "freeswitch",
+			Name:   "freeswitch",
+			Limits: s.Socket.limits(),
+		},
+	}
+}
+
+// policy is the part of the settings that the controller can change while it
+// runs.
+func (s settings) policy() controller.Policy {
+	return controller.Policy{
+		Gateways: controller.Gateways(s.Switch.Gateway, s.Switch.Channels, s.Switch.CPS),
+		Switch: controller.Switch{
 			Address:  net.JoinHostPort(s.Switch.Host, strconv.Itoa(s.Switch.Port)),
 			Password: string(s.Switch.Password),
-			Limits:   s.Socket.limits(),
 		},
-		Gateway:   controller.Gateway{Name: s.Switch.Gateway, Channels: s.Switch.Channels, CPS: s.Switch.CPS},
+		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
 		T38:       s.Switch.T38,
 		Ring:      s.Switch.Ring,
 		Grace:     s.Switch.Grace,

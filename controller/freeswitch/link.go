@@ -40,9 +40,13 @@ type Link struct {
 	pause  func(lived time.Duration) time.Duration // before the next try
 
 	mu       sync.Mutex
+	address  string
+	password string
 	commands *commander // nil while the link is down
 	core     string
 	lastErr  error
+	anew     context.CancelCauseFunc // ends the session; nil while there is none
+	moved    chan struct{}           // there is a new address or password to try
 }
 
 // ErrLinkDown is returned while there is no connection to the switch.
@@ -64,7 +68,39 @@ func NewLink(c LinkConfig, heard func(events.Event), linked func(core string)) *
 	}
 	c.Logger = c.Logger.With("switch", c.Name)
 	c.Metrics.linkUp.WithLabelValues(c.Name).Set(0)
-	return &Link{config: c, heard: heard, linked: linked, pause: new(backoff).next, lastErr: errors.New("not yet connected")}
+	return &Link{
+		config: c, heard: heard, linked: linked, pause: new(backoff).next, lastErr: errors.New("not yet connected"),
+		address: c.Address, password: c.Password, moved: make(chan struct{}, 1),
+	}
+}
+
+// Address is where the link leads to, HOST:PORT.
+func (l *Link) Address() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.address
+}
+
+// errMoved ends a session whose address or password is no longer wanted.
+var errMoved = errors.New("the address or the password of FreeSWITCH has been changed")
+
+// Move leads the link to another address, or to the same with another password,
+// at once; with the same two it does nothing.
+func (l *Link) Move(address, password string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.address == address && l.password == password {
+		return
+	}
+	l.address, l.password = address, password
+	if l.anew != nil {
+		l.commands, l.lastErr = nil, errMoved
+		l.anew(errMoved)
+	}
+	select {
+	case l.moved <- struct{}{}:
+	default:
+	}
 }
 
 // Run keeps the link up until ctx ends, connecting again with growing, jittered
@@ -76,9 +112,10 @@ func (l *Link) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		l.config.Logger.Warn("command link is down; trying again", "address", l.config.Address, "error", err)
+		l.config.Logger.Warn("command link is down; trying again", "address", l.Address(), "error", err)
 		select {
 		case <-ctx.Done():
+		case <-l.moved:
 		case <-time.After(l.pause(time.Since(began))):
 		}
 	}
@@ -105,7 +142,15 @@ func (b *backoff) next(lived time.Duration) time.Duration {
 func (l *Link) session(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	err := l.connectAndListen(ctx, end)
+	l.mu.Lock()
+	c := l.config
+	c.Address, c.Password, l.anew = l.address, l.password, end
+	select {
+	case <-l.moved: // this session goes there
+	default:
+	}
+	l.mu.Unlock()
+	err := l.connectAndListen(ctx, c, end)
 	if why := context.Cause(ctx); why != nil {
 		err = why // the rest follows from it
 	}
@@ -113,12 +158,11 @@ func (l *Link) session(ctx context.Context) error {
 	l.config.Metrics.linkUp.WithLabelValues(l.config.Name).Set(0)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.commands, l.lastErr = nil, err
+	l.commands, l.lastErr, l.anew = nil, err, nil
 	return err
 }
 
-func (l *Link) connectAndListen(ctx context.Context, end func(error)) (err error) {
-	c := l.config
+func (l *Link) connectAndListen(ctx context.Context, c LinkConfig, end func(error)) (err error) {
 	conn, fr, err := dialSwitch(ctx, c.Address, c.Password, c.Limits, c.Timeout)
 	if err != nil {
 		return err
@@ -200,7 +244,7 @@ func (l *Link) Up() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.commands == nil {
-		return fmt.Errorf("%w at %s: %w", ErrLinkDown, l.config.Address, l.lastErr)
+		return fmt.Errorf("%w at %s: %w", ErrLinkDown, l.address, l.lastErr)
 	}
 	return nil
 }

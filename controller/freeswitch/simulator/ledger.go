@@ -24,6 +24,8 @@ type Entry struct {
 	Attempt string `json:"attempt,omitempty"` // the variable faxbot_attempt_id
 	Gateway string `json:"gateway,omitempty"`
 	Number  string `json:"number"`
+	Caller  string `json:"caller,omitempty"` // dial: the calling number
+	Header  string `json:"header,omitempty"` // dial: fax_header, decoded
 	File    string `json:"file,omitempty"`
 	Page    int    `json:"page"`            // page: its index in the file, from 0
 	Code    int    `json:"code"`            // result: spandsp's completion code

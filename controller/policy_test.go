@@ -1,0 +1,138 @@
+package controller_test
+
+import (
+	"testing"
+	"time"
+
+	"faxbot/controller"
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch/simulator"
+)
+
+// apply edits the policy of a running house.
+func (h *house) apply(edit func(*controller.Policy)) {
+	h.t.Helper()
+	p := h.policy()
+	edit(&p)
+	if err := h.Apply(p); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// linkUp says whether the controller reaches its switch.
+func (h *house) linkUp() bool {
+	for _, c := range h.Ready(h.t.Context()) {
+		if c.Name == "switch" {
+			return c.OK
+		}
+	}
+	return false
+}
+
+// A new policy is that of the next call. The call under way goes on, through a
+// gateway that is not listed any more.
+func TestApply(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 20}, nil)
+	running := h.submit("15551230050", 3)
+	h.until(running, fax.Sending)
+	h.page(running, 1)
+	h.apply(func(p *controller.Policy) {
+		p.Gateways, p.CallerID, p.Header = controller.Gateways("second", 0, 10000), "+15550001111", "Clinic"
+		p.Ring, p.Grace = time.Second, time.Millisecond
+	})
+	if job, attempts, err := h.Find(t.Context(), running); err != nil || job.State != fax.Sending || attempts[0].Gateway != "carrier" {
+		t.Errorf("the call under way: %+v %v", job, err)
+	}
+	h.apply(func(p *controller.Policy) {
+		p.Gateways, p.CallerID, p.Header = controller.Gateways("second", 0, 10000), "+15550001111", "Clinic"
+	})
+	next := h.submit("15551230051", 1)
+	_, attempts := h.until(next, fax.Done)
+	if attempts[0].Gateway != "second" {
+		t.Errorf("the next call went through %s", attempts[0].Gateway)
+	}
+	for _, e := range h.sim.Ledger() {
+		if e.Kind == "dial" && e.Job == string(next) && (e.Caller != "+15550001111" || e.Header != "Clinic") {
+			t.Errorf("the next call: %+v", e)
+		}
+	}
+	if job, attempts := h.until(running, fax.Done); job.Confirmed != 3 || len(attempts) != 1 {
+		t.Errorf("%+v", job)
+	}
+}
+
+// What cannot be used changes nothing, and says what it is.
+func TestApplyRefuses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	for name, edit := range map[string]func(*controller.Policy){
+		"no gateway":    func(p *controller.Policy) { p.Gateways = nil },
+		"a gateway":     func(p *controller.Policy) { p.Gateways = controller.Gateways("a/b", 0, 0) },
+		"one two times": func(p *controller.Policy) { p.Gateways = controller.Gateways("carrier,carrier", 0, 0) },
+		"caller id":     func(p *controller.Policy) { p.CallerID = "me" },
+	} {
+		p := h.policy()
+		p.Header = "never seen"
+		edit(&p)
+		if err := h.Apply(p); fax.ProblemOf(err) != fax.Invalid {
+			t.Errorf("%s is taken: %v", name, err)
+		}
+	}
+	h.until(h.submit("15551230052", 1), fax.Done)
+	if e := h.sim.Ledger()[0]; e.Header != "" || e.Gateway != "carrier" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// Another password is tried at once: a wrong one takes the link down, without
+// harm to the call under way; the right one brings it up.
+func TestApplyPassword(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 20}, nil)
+	running := h.submit("15551230053", 2)
+	h.until(running, fax.Sending)
+	h.apply(func(p *controller.Policy) { p.Switch.Password = "wrong" })
+	eventually(t, "the link is down", func() bool { return !h.linkUp() })
+	h.apply(func(*controller.Policy) {})
+	eventually(t, "the link is up", h.linkUp)
+	if job, attempts := h.until(running, fax.Done); job.Confirmed != 2 || len(attempts) != 1 {
+		t.Errorf("%+v", job)
+	}
+	h.until(h.submit("15551230054", 1), fax.Done)
+}
+
+// The link moves to another switch when no call is left that only the first one
+// knows; what is submitted meanwhile waits.
+func TestApplyAddress(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 20}, nil)
+	second := simulator.RunT(t, simulator.Config{Speed: 200})
+	running := h.submit("15551230055", 3)
+	h.until(running, fax.Sending)
+	h.apply(func(p *controller.Policy) { p.Switch.Address = second.Addr() })
+	waits := h.submit("15551230056", 1)
+	h.until(waits, fax.Queued)
+	h.until(waits, fax.Done)
+	if job, _ := h.until(running, fax.Done); job.Confirmed != 3 {
+		t.Errorf("%+v", job)
+	}
+	first := h.sim.Ledger()
+	if end, dial := first[len(first)-1], second.Ledger()[0]; end.Kind != "end" || dial.Job != string(waits) || dial.Time.Before(end.Time) {
+		t.Errorf("dialled %+v, the last on the old switch %+v", dial, end)
+	}
+}
+
+// A switch that is gone for good keeps nobody from moving to another one.
+func TestApplyAddressOfDeadSwitch(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	second := simulator.RunT(t, simulator.Config{Speed: 200})
+	h.apply(func(p *controller.Policy) { p.Switch.Address = "127.0.0.1:1" })
+	eventually(t, "the link is down", func() bool { return !h.linkUp() })
+	h.apply(func(p *controller.Policy) { p.Switch.Address = second.Addr() })
+	h.until(h.submit("15551230057", 1), fax.Done)
+	if len(second.Ledger()) == 0 {
+		t.Error("not through the second switch")
+	}
+}
