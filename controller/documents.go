@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/store"
 )
 
 // Preview writes a page of a fax, from 1, as a PNG: what is transmitted.
@@ -41,7 +42,15 @@ func (c *Controller) Resend(ctx context.Context, id fax.JobID, s Submission) (jo
 			return fax.Job{}, false, err
 		}
 	}
-	return c.Submit(ctx, r, s)
+	job, again, err = c.Submit(ctx, r, s)
+	if err != nil || again {
+		return job, again, err
+	}
+	// The new fax is kept: an error now would have it submitted once more.
+	if err := c.store.Audit().Note(context.WithoutCancel(ctx), store.FaxResent, id, "as "+string(job.ID)); err != nil {
+		c.log.Error("that a fax was sent again is not in the audit log", "fax", id, "error", err)
+	}
+	return job, false, nil
 }
 
 func (c *Controller) copySource(ctx context.Context, into *Reception, id fax.JobID, n int) error {

@@ -32,14 +32,11 @@ func (s *Store) Destination(ctx context.Context, number fax.Number) (fax.Destina
 // Forget erases what is remembered of a number; fax.NotFound when nothing is.
 func (s *Store) Forget(ctx context.Context, number fax.Number) error {
 	return s.commit(ctx, func(ctx context.Context, tx session) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM destinations WHERE to_number = ?`, number)
+		err := changeOne(ctx, tx, "Nothing is remembered of this number", `DELETE FROM destinations WHERE to_number = ?`, number)
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); n > 0 || err != nil {
-			return err
-		}
-		return &fax.Error{Problem: fax.NotFound, Detail: "Nothing is remembered of this number"}
+		return note(ctx, tx, NumberForgotten, "", number.Masked())
 	})
 }
 

@@ -47,8 +47,10 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); n == 1 || err != nil {
+		if n, err := result.RowsAffected(); err != nil {
 			return err
+		} else if n == 1 {
+			return note(ctx, tx, FaxSubmitted, job.ID, "to "+job.To.Masked())
 		}
 		err = tx.GetContext(ctx, &stored, `SELECT `+jobColumns+`, idempotency_key, idempotency_digest
 			FROM jobs WHERE owner = ? AND idempotency_key = ?`, row.Owner, row.Key)
@@ -89,7 +91,7 @@ func (s *Store) Refuse(ctx context.Context, id fax.JobID, cause fax.Cause, why s
 // sets CancelAsked: whoever owns the call hangs up, and Finish then leaves
 // nothing to retry. A finished job is returned as it is.
 func (s *Store) AskCancel(ctx context.Context, id fax.JobID) (fax.Job, error) {
-	return s.change(ctx, id, nil, func(j *fax.Job) error {
+	return s.change(ctx, id, noted(FaxCancelled), func(j *fax.Job) error {
 		switch {
 		case j.State.Terminal():
 			return errUnchanged
@@ -120,7 +122,7 @@ func (s *Store) Hold(ctx context.Context, id fax.JobID, cause fax.Cause, why str
 // due now. A person decided so: its deadline is at least fax.DefaultLifetime
 // away, and what keeps calls from its number is forgotten.
 func (s *Store) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
-	return s.change(ctx, id, unblock, func(j *fax.Job) error {
+	return s.change(ctx, id, released, func(j *fax.Job) error {
 		now := time.Now()
 		j.DueAt, j.Cause, j.Error = now, "", ""
 		if fresh := now.Add(fax.DefaultLifetime); j.Deadline.Before(fresh) {
@@ -131,6 +133,14 @@ func (s *Store) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
 		}
 		return moveFrom(fax.Held, j, fax.Queued)
 	})
+}
+
+// released forgets what keeps calls from the number.
+func released(ctx context.Context, tx session, j fax.Job) error {
+	if err := unblock(ctx, tx, j.To); err != nil {
+		return err
+	}
+	return note(ctx, tx, FaxReleased, j.ID, "to "+j.To.Masked())
 }
 
 // Expire fails the waiting jobs whose deadline has come, and returns them.
@@ -173,7 +183,7 @@ var errUnchanged = errors.New("nothing to change")
 // returns the job as stored. Also, which may be nil, does what belongs to the
 // change and is not in the job.
 func (s *Store) change(
-	ctx context.Context, id fax.JobID, also func(context.Context, session, fax.Number) error, edit func(*fax.Job) error,
+	ctx context.Context, id fax.JobID, also func(context.Context, session, fax.Job) error, edit func(*fax.Job) error,
 ) (fax.Job, error) {
 	var job fax.Job
 	err := s.commit(ctx, func(ctx context.Context, tx session) (err error) {
@@ -188,7 +198,7 @@ func (s *Store) change(
 			return err
 		}
 		if also != nil {
-			if err := also(ctx, tx, job.To); err != nil {
+			if err := also(ctx, tx, job); err != nil {
 				return err
 			}
 		}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"faxbot/controller/fax"
 )
 
 // Key is what is kept of an API key: never the key itself, only its hash.
@@ -48,7 +46,7 @@ func (k Keys) Create(ctx context.Context, key Key) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("store: %w", err)
 	}
-	return row.key(), k.commit(ctx, query, args...)
+	return row.key(), k.commit(ctx, KeyMade, key.ID, query, args...)
 }
 
 // Find returns the key, or fax.NotFound. It may be revoked or expired.
@@ -72,33 +70,30 @@ func (k Keys) List(ctx context.Context) ([]Key, error) {
 // Revoke makes the key let nobody in any more; fax.NotFound when there is none.
 // A key stays in the list, because faxes name it.
 func (k Keys) Revoke(ctx context.Context, id string) error {
-	return k.commit(ctx, `UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE key_id = ?`, stamp{time.Now()}, id)
+	return k.commit(ctx, KeyRevoked, id, `UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE key_id = ?`, stamp{time.Now()}, id)
 }
 
 // Rotate gives the key another hash. fax.NotFound when there is none, or it is
 // revoked.
 func (k Keys) Rotate(ctx context.Context, id, hash string) error {
-	return k.commit(ctx, `UPDATE api_keys SET key_hash = ? WHERE key_id = ? AND revoked_at IS NULL`, hash, id)
+	return k.commit(ctx, KeyRotated, id, `UPDATE api_keys SET key_hash = ? WHERE key_id = ? AND revoked_at IS NULL`, hash, id)
 }
 
 // Used notes when the key let somebody in.
 func (k Keys) Used(ctx context.Context, id string, at time.Time) error {
-	return k.commit(ctx, `UPDATE api_keys SET last_used_at = ? WHERE key_id = ?`, stamp{at}, id)
+	return k.commit(ctx, "", id, `UPDATE api_keys SET last_used_at = ? WHERE key_id = ?`, stamp{at}, id)
 }
 
 const keyNotFound = "Key not found"
 
-// commit runs a statement that changes one key.
-func (k Keys) commit(ctx context.Context, query string, args ...any) error {
+// commit runs a statement that changes one key, which is a deed or "".
+func (k Keys) commit(ctx context.Context, deed Deed, id, query string, args ...any) error {
 	return k.s.dialect.explain("store the key", k.s.write(ctx, func(ctx context.Context, tx session) error {
-		result, err := tx.ExecContext(ctx, query, args...)
-		if err != nil {
+		err := changeOne(ctx, tx, keyNotFound, query, args...)
+		if err != nil || deed == "" {
 			return err
 		}
-		if n, err := result.RowsAffected(); n > 0 || err != nil {
-			return err
-		}
-		return &fax.Error{Problem: fax.NotFound, Detail: keyNotFound}
+		return note(ctx, tx, deed, "", "key "+id)
 	}))
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -34,7 +35,7 @@ type Options struct {
 type Store struct {
 	dialect  dialect
 	host     string
-	webhooks []string
+	webhooks atomic.Pointer[[]string]
 	read     session
 	write    func(ctx context.Context, do func(context.Context, session) error) error
 	closers  []func() error // in the order of opening
@@ -58,7 +59,8 @@ func Open(ctx context.Context, databaseURL string, opts Options) (*Store, error)
 		return nil, errors.New("store: Options.Host must name this daemon")
 	}
 	log := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
-	s := &Store{host: opts.Host, webhooks: opts.Webhooks}
+	s := &Store{host: opts.Host}
+	s.SetWebhooks(opts.Webhooks)
 	var err error
 	scheme, rest, found := strings.Cut(databaseURL, "://")
 	scheme, _, _ = strings.Cut(scheme, "+")

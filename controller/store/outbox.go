@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"faxbot/controller/fax"
@@ -12,7 +11,7 @@ import (
 // Event is the kind of a message.
 type Event string
 
-// Every Event there is.
+// Every Event there is. One of EventTest is never in the outbox.
 const (
 	EventQueued    Event = "fax.queued"    // converted, waits for its call
 	EventSending   Event = "fax.sending"   // answered
@@ -20,13 +19,17 @@ const (
 	EventHeld      Event = "fax.held"      // waits for a person
 	EventDelivered Event = "fax.delivered" // every page is confirmed
 	EventFailed    Event = "fax.failed"    // given up or cancelled
+	EventTest      Event = "webhook.test"  // somebody tries an endpoint
 )
+
+// Events are those that an endpoint may choose from.
+var Events = []Event{EventQueued, EventSending, EventPage, EventHeld, EventDelivered, EventFailed}
 
 // Message is one event that one URL is to be told. It is written in the
 // transaction that makes it true, so it is neither lost nor invented.
 type Message struct {
 	ID     string // the same in all tries
-	URL    string
+	URL    string // or the id of an Endpoint
 	Event  Event
 	Page   int     // of the whole fax, for EventPage
 	Job    fax.Job // as it was then
@@ -86,24 +89,26 @@ func (o Outbox) Dead(ctx context.Context, limit int) ([]Message, error) {
 
 // Replay makes a message that was given up due again, or is fax.NotFound.
 func (o Outbox) Replay(ctx context.Context, id string) error {
-	return o.exec(ctx, `UPDATE outbox SET dead_at = NULL, tries = 0, due_at = ? WHERE id = ? AND dead_at IS NOT NULL`, at(time.Now()), id)
+	return o.s.commit(ctx, func(ctx context.Context, tx session) error {
+		err := changeOne(ctx, tx, noMessage, `UPDATE outbox SET dead_at = NULL, tries = 0, due_at = ? WHERE id = ? AND dead_at IS NOT NULL`, at(time.Now()), id)
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, MessageReplayed, "", id)
+	})
 }
 
 func (o Outbox) exec(ctx context.Context, query string, args ...any) error {
 	return o.s.commit(ctx, func(ctx context.Context, tx session) error {
-		result, err := tx.ExecContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); n > 0 || err != nil {
-			return err
-		}
-		return &fax.Error{Problem: fax.NotFound, Detail: "Message not found"}
+		return changeOne(ctx, tx, noMessage, query, args...)
 	})
 }
 
+const noMessage = "Message not found"
+
 // announce writes what is to be told of a job that has changed; page, from 1,
-// when one more is confirmed.
+// when one more is confirmed. That a fax is held is for the audit log, too:
+// nobody asked for it.
 func (s *Store) announce(ctx context.Context, tx session, before fax.State, j fax.Job, page int) error {
 	event := map[fax.State]Event{
 		fax.Queued: EventQueued, fax.Sending: EventSending, fax.Held: EventHeld,
@@ -112,18 +117,23 @@ func (s *Store) announce(ctx context.Context, tx session, before fax.State, j fa
 	if j.State == before {
 		event = ""
 	}
+	if event == EventHeld {
+		if err := note(ctx, tx, FaxHeld, j.ID, string(j.Cause)); err != nil {
+			return err
+		}
+	}
 	if page > 0 {
 		event = EventPage
 	}
 	if event == "" {
 		return nil
 	}
-	urls := s.webhooks
-	if own := j.Options.CallbackURL; own != "" && !slices.Contains(urls, own) {
-		urls = append(slices.Clip(urls), own)
+	targets, err := s.targets(ctx, tx, event, j.Options.CallbackURL)
+	if err != nil {
+		return err
 	}
 	now := at(time.Now())
-	for _, url := range urls {
+	for _, url := range targets {
 		var last int
 		err := tx.GetContext(ctx, &last, `SELECT COALESCE(max(ordinal), 0) FROM outbox WHERE job_id = ? AND url = ?`, j.ID, url)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/jmoiron/sqlx"
+
+	"faxbot/controller/fax"
 )
 
 // session runs statements written with `?`: on a pool, or inside one
@@ -14,6 +16,19 @@ type session interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	GetContext(ctx context.Context, dest any, query string, args ...any) error
 	SelectContext(ctx context.Context, dest any, query string, args ...any) error
+}
+
+// changeOne runs a statement that changes one row; fax.NotFound, with those
+// words, when there is none.
+func changeOne(ctx context.Context, tx session, missing, query string, args ...any) error {
+	result, err := tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); n > 0 || err != nil {
+		return err
+	}
+	return &fax.Error{Problem: fax.NotFound, Detail: missing}
 }
 
 // prepared compiles each statement once. It serves SQLite, where compiling
