@@ -145,3 +145,24 @@ func TestRecordCommandsKeepTheirVariables(t *testing.T) {
 		t.Errorf("%v\n got %s\nwant %s", err, got, want)
 	}
 }
+
+// A probe must never reach a telephone.
+func TestProbe(t *testing.T) {
+	p := dialplan.Probe{Attempt: "0193f1a0-7a11-7b22-8c33-d44e55f66071", Token: "00ff", Socket: "127.0.0.1:8084"}
+	got, err := p.Originate()
+	want := "originate {origination_uuid=0193f1a0-7a11-7b22-8c33-d44e55f66071,faxbot_attempt_id=0193f1a0-7a11-7b22-8c33-d44e55f66071," +
+		"faxbot_token=00ff,originate_timeout=5}null/faxbot-probe '&socket(127.0.0.1:8084 async full)'"
+	if err != nil || got != want {
+		t.Errorf("%s, %v", got, err)
+	}
+	for name, spoil := range map[string]func(*dialplan.Probe){
+		"uuid": func(p *dialplan.Probe) { p.Attempt = "a,b" }, "token": func(p *dialplan.Probe) { p.Token = "}" },
+		"no token": func(p *dialplan.Probe) { p.Token = "" }, "socket": func(p *dialplan.Probe) { p.Socket = "[::1]:8084" },
+	} {
+		bad := p
+		spoil(&bad)
+		if text, err := bad.Originate(); fax.ProblemOf(err) != fax.Invalid {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+}

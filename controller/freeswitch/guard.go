@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,23 +130,25 @@ func dialSwitch(ctx context.Context, addr, password string, limits Limits, timeo
 	return conn, fr, nil
 }
 
-// errPassword and errACL name the two ways a switch turns us away.
+// The ways in which a switch cannot be talked to, beside those of the network.
 var (
-	errPassword = errors.New("FreeSWITCH refused the password; FREESWITCH_ESL_PASSWORD must be the one in event_socket.conf.xml")
-	errACL      = errors.New("FreeSWITCH refused this address; allow it with apply-inbound-acl in event_socket.conf.xml")
+	ErrPassword = errors.New("FreeSWITCH refused the password; FREESWITCH_ESL_PASSWORD must be the one in event_socket.conf.xml")
+	ErrACL      = errors.New("FreeSWITCH refused this address; allow it with apply-inbound-acl in event_socket.conf.xml")
+	ErrSilent   = errors.New("the connection is taken, and nothing is said: another program listens there, or mod_event_socket hangs")
+	ErrStranger = errors.New("this is not a FreeSWITCH event socket")
 )
 
 func authenticate(conn net.Conn, fr *frameReader, password string) error {
 	f, err := fr.next()
-	if err != nil {
-		return fmt.Errorf("no greeting: %w", err)
-	}
-	switch f.kind() {
-	case authRequest:
-	case "text/rude-rejection":
-		return errACL
-	default:
-		return fmt.Errorf("this is not a FreeSWITCH event socket: it greets with %.40q", f.kind())
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrSilent, err)
+	case err != nil:
+		return fmt.Errorf("%w: no greeting: %w", ErrStranger, err)
+	case f.kind() == "text/rude-rejection":
+		return ErrACL
+	case f.kind() != authRequest:
+		return fmt.Errorf("%w: it greets with %.40q", ErrStranger, f.kind())
 	}
 	if _, err := fmt.Fprintf(conn, "auth %s\n\n", password); err != nil {
 		return err
@@ -154,7 +157,7 @@ func authenticate(conn net.Conn, fr *frameReader, password string) error {
 		return fmt.Errorf("no answer to the password: %w", err)
 	}
 	if !bytes.HasPrefix(f.header("Reply-Text"), []byte("+OK")) {
-		return errPassword
+		return ErrPassword
 	}
 	return nil
 }

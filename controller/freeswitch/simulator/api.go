@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-const version = "1.11.1-release+git~20260526T204126Z~c2c59645f6~64bit"
+// version is what follows the number of the release.
+const version = "-release+git~20260526T204126Z~c2c59645f6~64bit"
 
 // api runs a command while the connection waits.
 func (l *link) api(text string) {
@@ -46,6 +47,9 @@ func (s *Switch) apiCommand(text string) string {
 	name, arg, _ := strings.Cut(text, " ")
 	arg = strings.TrimLeft(arg, " ")
 	first, rest, _ := strings.Cut(arg, " ")
+	if module, elsewhere := provider[name]; elsewhere && !s.has(module) {
+		return "-ERR " + name + " Command not found!\n"
+	}
 	switch name {
 	case "originate":
 		done := make(chan string, 1)
@@ -85,16 +89,22 @@ func (s *Switch) apiCommand(text string) string {
 	case "global_getvar":
 		return map[string]string{"hostname": "fs1", "core_uuid": s.core(), "local_ip_v4": "192.0.2.2"}[arg]
 	case "module_exists":
-		return strconv.FormatBool(slices.Contains([]string{"mod_event_socket", "mod_spandsp", "mod_sofia", "mod_db", "mod_commands", "mod_curl"}, arg))
+		return strconv.FormatBool(s.has(arg))
+	case "file_exists":
+		return s.fileExists(arg)
+	case "curl":
+		return s.curl(arg)
+	case "strmicroepoch":
+		return strconv.FormatInt(s.clock().UnixMicro(), 10)
 	case "status":
 		return s.status()
 	case "uptime":
 		return strconv.Itoa(int(s.up(time.Now()).Seconds()))
 	case "version":
 		if strings.Contains(arg, "short") {
-			return "1.11.1\n"
+			return s.release() + "\n"
 		}
-		return "FreeSWITCH Version " + version + " (-release+git~20260526T204126Z~c2c59645f6 64bit)\n"
+		return "FreeSWITCH Version " + s.release() + version + " (" + strings.ReplaceAll(version, "~64bit", " 64bit") + ")\n"
 	case "show":
 		return s.show(arg)
 	case "sofia":
@@ -118,7 +128,7 @@ func (s *Switch) status() string {
 	return fmt.Sprintf("UP %s\nFreeSWITCH (Version %s) is ready\n%d session(s) since startup\n"+
 		"%d session(s) - peak 0, last 5min 0 \n0 session(s) per Sec out of max 30, peak 0, last 5min 0 \n"+
 		"1000 session(s) max\nmin idle cpu 0.00/97.50\nCurrent Stack Size/Max 240K/8192K\n",
-		s.upTime(time.Now()), "1.11.1 -release git c2c5964 2026-05-26 20:41:26Z 64bit", s.sessions.Load(), s.Calls())
+		s.upTime(time.Now()), s.release()+" -release git c2c5964 2026-05-26 20:41:26Z 64bit", s.sessions.Load(), s.Calls())
 }
 
 func (s *Switch) show(what string) string {
@@ -190,7 +200,8 @@ func (s *Switch) sofia(words []string) string {
 		if xml {
 			b.WriteString(s.gatewayXML(g))
 		} else {
-			fmt.Fprintf(&b, "%25s\t%32s\t%s\t%6.2f\t0/0\t0/0\n", "tx::"+g, "sip:"+g+"@127.0.0.1", "NOREG", 0.0)
+			state, _ := s.registration(g)
+			fmt.Fprintf(&b, "%25s\t%32s\t%s\t%6.2f\t0/0\t0/0\n", "tx::"+g, "sip:"+g+"@127.0.0.1", state, 0.0)
 		}
 	}
 	if xml {
@@ -210,6 +221,7 @@ func (s *Switch) gatewayStatus(name string, xml bool) string {
 	if s.config.Gateways != nil && !down && !slices.Contains(s.config.Gateways, name) {
 		return "Invalid Gateway!\n"
 	}
+	state, status := s.registration(name)
 	if xml {
 		return xmlHeader + s.gatewayXML(name)
 	}
@@ -217,11 +229,12 @@ func (s *Switch) gatewayStatus(name string, xml bool) string {
 		"Password\tno\nFrom    \t<sip:x@127.0.0.1:5070>\nContact \t<sip:gw+%[2]s@127.0.0.1:5060;transport=udp;gw=%[2]s>\n"+
 		"Exten   \tx\nTo      \tsip:x@127.0.0.1:5070\nProxy   \tsip:127.0.0.1:5070\nContext \tdefault\n"+
 		"Expires \t3600\nFreq    \t3600\nPing    \t0\nPingFreq\t0\nPingTime\t0.00\nPingState\t0/0/0\n"+
-		"State   \tNOREG\nStatus  \t%[3]s\nUptime  \t%[4]ds\nCallsIN \t0\nCallsOUT\t0\nFailedCallsIN\t0\nFailedCallsOUT\t0\n%[1]s\n",
-		rule, name, choose(down, "DOWN", "UP"), int(s.up(time.Now()).Seconds()))
+		"State   \t%[5]s\nStatus  \t%[3]s\nUptime  \t%[4]ds\nCallsIN \t0\nCallsOUT\t0\nFailedCallsIN\t0\nFailedCallsOUT\t0\n%[1]s\n",
+		rule, name, status, choose(status == "UP", int(s.up(time.Now()).Seconds()), 0), state)
 }
 
 func (s *Switch) gatewayXML(name string) string {
-	return fmt.Sprintf("  <gateway>\n    <name>%s</name>\n    <profile>tx</profile>\n    <state>NOREG</state>\n    <status>%s</status>\n  </gateway>\n",
-		name, choose(slices.Contains(s.config.GatewaysDown, name), "DOWN", "UP"))
+	state, status := s.registration(name)
+	return fmt.Sprintf("  <gateway>\n    <name>%s</name>\n    <profile>tx</profile>\n    <state>%s</state>\n    <status>%s</status>\n  </gateway>\n",
+		name, state, status)
 }

@@ -81,6 +81,9 @@ func (s *Switch) newCall(o order) (c *call, refused string) {
 	if o.gateway != "" && s.config.Gateways != nil && !down && !slices.Contains(s.config.Gateways, o.gateway) {
 		return nil, "INVALID_GATEWAY"
 	}
+	if o.null && !s.has("mod_loopback") {
+		return nil, "CHAN_NOT_IMPLEMENTED"
+	}
 	id := o.get("origination_uuid")
 	if id == "" {
 		id = s.newUUID()
@@ -98,6 +101,9 @@ func (s *Switch) newCall(o order) (c *call, refused string) {
 	outcome, scripted := s.scripts[o.number]
 	if !scripted {
 		outcome = outcomeOf(o.number)
+	}
+	if o.null {
+		outcome = Outcome{}
 	}
 	if s.dialled[o.number] <= outcome.BusyBefore {
 		outcome = Outcome{Cause: "USER_BUSY"}

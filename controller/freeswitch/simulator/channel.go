@@ -172,7 +172,7 @@ func (c *call) cutLink() {
 
 // note writes an entry into the ledger.
 func (c *call) note(e Entry) {
-	if c.dead() {
+	if c.dead() || c.order.null { // nothing went over a line
 		return
 	}
 	e.Time, e.UUID, e.Number, e.Gateway = time.Now(), c.uuid, c.number, c.gateway

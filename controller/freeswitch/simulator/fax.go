@@ -46,7 +46,7 @@ func (c *call) txfax(path string) {
 		c.respond("Fax TX filename not set")
 		return
 	}
-	pages, err := readTIFF(path)
+	pages, err := c.sw.read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.respond("Cannot send non-existant fax file")
 		return

@@ -84,6 +84,9 @@ func (l *link) run() {
 	defer close(l.over)
 	defer l.conn.Close()
 	in := bufio.NewReaderSize(l.conn, 512)
+	if l.call == nil && l.broken(in) {
+		return
+	}
 	if l.call == nil && !l.authenticate(in) {
 		l.farewell()
 		_, _ = io.Copy(io.Discard, in)
@@ -94,8 +97,8 @@ func (l *link) run() {
 		if err != nil {
 			return
 		}
-		if l.ending() {
-			continue // the peer is being told goodbye
+		if l.ending() || l.call == nil && l.sw.config.Broken.Stalls {
+			continue // the peer is being told goodbye, or nothing any more
 		}
 		if !l.obey(m) {
 			l.farewell()

@@ -13,6 +13,7 @@ type setting struct{ name, value string }
 type order struct {
 	vars    []setting
 	gateway string // "" when dialled through a profile
+	null    bool   // no line at all
 	number  string
 	app     application   // what runs after answer
 	extn    []string      // or: extension, dialplan, context
@@ -55,6 +56,8 @@ func parseOriginate(args string) (o order, ok bool) {
 		o.setTimeout(t)
 	}
 	switch path := strings.SplitN(leg, "/", 4); {
+	case path[0] == "null" && len(path) == 2: // mod_loopback.c: answers itself, and leads nowhere
+		o.null, o.number = true, path[1]
 	case path[0] != "sofia":
 		o.err = "CHAN_NOT_IMPLEMENTED"
 	case len(path) == 4 && path[1] == "gateway":

@@ -25,6 +25,7 @@ type Config struct {
 	// INVALID_GATEWAY. GatewaysDown exist, but nothing answers there.
 	Gateways     []string
 	GatewaysDown []string
+	Broken       Broken // what is wrong with the switch itself
 	// Speed divides every time on the line: 1 is real time, 1000 a fax in
 	// 30 ms. At 0 the line takes no time at all. "linger N" is divided too, but
 	// never to less than 2 s, and at 0 not at all; heartbeats take real time.
