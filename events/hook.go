@@ -76,7 +76,8 @@ func hookFields(body string) func(string) string {
 		if err == nil {
 			return func(k string) string { return scalar(doc[k]) }
 		}
-	} else if form, err := url.ParseQuery(body); err == nil && form.Has("job_id") {
+	} else if form, _ := url.ParseQuery(body); form.Has("job_id") {
+		// A field that is not encoded as it should be is lost, the others stand.
 		return func(k string) string { return strings.TrimSpace(form.Get(k)) }
 	}
 	m := jobID.FindStringSubmatch(body)

@@ -17,6 +17,7 @@ func TestParseHook(t *testing.T) {
 	}{
 		"mod_curl form":     {`job_id=j&fax_status=1&fax_result_text=OK&fax_document_transferred_pages=3&hangup_cause=NORMAL_CLEARING&uuid=`, success},
 		"form, failed":      {`job_id=j&fax_status=0&fax_result_code=49&fax_result_text=The%20call%20dropped%20prematurely&fax_document_transferred_pages=1`, failed},
+		"form, broken text": {`job_id=j&fax_status=1&fax_document_transferred_pages=3&hangup_cause=NORMAL_CLEARING&x=50%&fax_result_text=OK&y=a;b`, success},
 		"form, nothing set": {`job_id=j&fax_status=&fax_result_text=&fax_document_transferred_pages=&hangup_cause=&uuid=`, silent},
 		"JSON":              {`{"job_id":"j","fax_status":"1","fax_result_text":"OK","fax_document_transferred_pages":3}`, success},
 		"JSON, words":       {`{"job_id":"j","fax_status":"SUCCESS","fax_result_code":"0","fax_result_text":"OK","fax_document_transferred_pages":"3"}`, success},
