@@ -11,6 +11,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -55,6 +56,7 @@ type API struct {
 	origin  *http.CrossOriginProtection
 	ready   readiness
 	streams streams
+	mcp     mcpServer
 	pace    pace
 	public  http.Handler
 	inside  http.Handler
@@ -78,9 +80,13 @@ func New(c Config) *API {
 		config: c, log: c.Logger, metrics: newMetrics(c.Registerer), pace: defaultPace,
 		door: newDoor(c), links: newLinks(c), fields: newFields(c.CheckCallback), origin: http.NewCrossOriginProtection(),
 	}
+	if public, err := url.Parse(c.PublicURL); err == nil && public.Host != "" { // a proxy may call us by another name
+		must(a.origin.AddTrustedOrigin(public.Scheme + "://" + public.Host))
+	}
 	if c.RequestsPerMinute > 0 {
 		a.limits = newBuckets(float64(c.RequestsPerMinute)/60, c.RequestsPerMinute)
 	}
+	a.mcp = a.newMCP()
 	a.public = a.observe(a.mux(a.routes()))
 	a.inside = a.observe(a.mux(append(a.shared(true), route{
 		pattern: "GET /metrics", serve: plain(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})),
@@ -127,7 +133,7 @@ func (a *API) shared(details bool) []route {
 
 // routes are those of the public listener.
 func (a *API) routes() []route {
-	return slices.Concat(a.shared(false), a.faxRoutes(), a.planRoutes(), a.documentRoutes(), a.adminRoutes(), a.keyRoutes())
+	return slices.Concat(a.shared(false), a.faxRoutes(), a.planRoutes(), a.documentRoutes(), a.mcpRoutes(), a.adminRoutes(), a.keyRoutes())
 }
 
 func (a *API) faxRoutes() []route {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"faxbot/controller/fax"
@@ -24,6 +25,9 @@ const (
 	keysManage  scope = "keys:manage"
 )
 
+// faxAny lets in who may do anything with faxes; what it comes to is judged later.
+const faxAny scope = "fax:send or fax:read"
+
 var scopes = []scope{everything, faxSend, faxRead, inboundList, inboundRead, keysManage}
 
 // principal is whoever holds a key.
@@ -34,6 +38,9 @@ type principal struct {
 }
 
 func (p principal) may(s scope) bool {
+	if s == faxAny {
+		return p.may(faxSend) || p.may(faxRead)
+	}
 	return slices.Contains(p.scopes, everything) || slices.Contains(p.scopes, s)
 }
 
@@ -81,7 +88,7 @@ func (d *door) open(r *http.Request) (principal, error) {
 		return principal{name: "at " + clientAddress(r), scopes: []scope{everything}}, nil
 	}
 	who := principal{name: "bootstrap", scopes: []scope{everything}}
-	err := d.knock(r, r.Header.Get("X-API-Key"), "Invalid or missing API key", func(given string) (ok bool, err error) {
+	err := d.knock(r, keyOf(r), "Invalid or missing API key", func(given string) (ok bool, err error) {
 		if d.key.is(given) {
 			return true, nil
 		}
@@ -92,6 +99,18 @@ func (d *door) open(r *http.Request) (principal, error) {
 		return principal{}, err
 	}
 	return who, nil
+}
+
+// keyOf is the key that a request comes with.
+func keyOf(r *http.Request) string {
+	if key := r.Header.Get("X-API-Key"); key != "" {
+		return key
+	}
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(key)
 }
 
 // openHook lets in who reports the results of calls.

@@ -76,6 +76,9 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return x.ResponseWriter.Write(p)
 }
 
+// expect sets how large the body may be.
+func (x *exchange) expect(bytes int64) { x.body.left = bytes }
+
 // part ends the exchange.
 func (x *exchange) part() {
 	if x.body.ended {

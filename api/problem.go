@@ -87,7 +87,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
 	}
 	if shown.Problem == fax.Unauthorized {
-		w.Header().Set("WWW-Authenticate", "ApiKey")
+		w.Header()["Www-Authenticate"] = []string{"ApiKey", "Bearer"}
 	}
 	reply(w, status, refusal{shown.Detail, shown.Problem})
 }

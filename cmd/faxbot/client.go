@@ -32,11 +32,16 @@ type outcome struct {
 
 func (o *outcome) Error() string { return o.text }
 
-// client is how the commands of a client reach a daemon.
+// client is what the commands of a client have in common.
 type client struct {
-	URL  string `name:"url" default:"http://127.0.0.1:8080" env:"FAXBOT_URL" placeholder:"URL" help:"Where the daemon serves REST (${default})."`
-	Key  secret `name:"key" env:"FAXBOT_API_KEY" placeholder:"KEY" help:"A key that the daemon knows. Set it in the environment: other users can see flags."`
-	JSON bool   `name:"json" help:"Print JSON, as the daemon sends it, for scripts."`
+	remote `embed:""`
+	JSON   bool `name:"json" help:"Print JSON, as the daemon sends it, for scripts."`
+}
+
+// remote is how a daemon is reached.
+type remote struct {
+	URL string `name:"url" default:"http://127.0.0.1:8080" env:"FAXBOT_URL" placeholder:"URL" help:"Where the daemon serves REST (${default})."`
+	Key secret `name:"key" env:"FAXBOT_API_KEY" placeholder:"KEY" help:"A key that the daemon knows. Set it in the environment: other users can see flags."`
 }
 
 // headersWithin bounds how long a daemon may think; a conversion is not
@@ -52,9 +57,9 @@ var plainHTTP = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// open sends a request; a reply that is no success becomes a *refusal. The
-// caller closes the body.
-func (c client) open(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+// send sends a request. The caller closes the body of the reply, whatever it
+// says.
+func (c remote) send(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
 	base, err := url.Parse(c.URL)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, &settingsError{[]string{fmt.Sprintf("--url (FAXBOT_URL) is %q: use for instance http://127.0.0.1:8080", c.URL)}}
@@ -74,8 +79,14 @@ func (c client) open(ctx context.Context, method, path string, header http.Heade
 	if err != nil {
 		return nil, fmt.Errorf("the daemon cannot be reached: %w; see --url (FAXBOT_URL)", err)
 	}
-	if answer.StatusCode < 300 {
-		return answer, nil
+	return answer, nil
+}
+
+// open is send, but a reply that is no success becomes a *refusal.
+func (c remote) open(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	answer, err := c.send(ctx, method, path, header, body)
+	if err != nil || answer.StatusCode < 300 {
+		return answer, err
 	}
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10))

@@ -36,6 +36,7 @@ type commands struct {
 	Plan     planCommand     `cmd:"" group:"Client" help:"Tell what will happen to a fax, and why."`
 	Keys     keysCommand     `cmd:"" group:"Client" help:"Make, list, rotate and revoke API keys."`
 	Webhooks webhooksCommand `cmd:"" group:"Client" help:"List and replay webhooks that were given up."`
+	MCP      mcpCommand      `cmd:"" name:"mcp" group:"Client" help:"Let an assistant on this machine send faxes (Model Context Protocol over stdio)."`
 	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
 	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

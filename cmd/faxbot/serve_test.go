@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"faxbot/api/apitest"
 )
 
 const (
@@ -52,11 +54,17 @@ func build(t testing.TB, speed string, env ...string) *house {
 	return h
 }
 
-// open starts serve, also again after its end.
+// open starts serve, also again after its end. Whatever it is asked and answers
+// is held against the description.
 func (h *house) open() {
 	h.t.Helper()
+	description, err := os.ReadFile("../../api/openapi.yaml")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	check := apitest.New(h.t, description)
 	h.serve = start(h.t, h.env, "serve")
-	h.rest = "http://" + h.serve.await(`for=REST address=(\S+)`)
+	h.rest = "http://" + check.Tap(h.serve.await(`for=REST address=(\S+)`))
 	h.inner = "http://" + h.serve.await(`result hook" address=(\S+)`)
 	h.serve.await("command link is up")
 }
