@@ -40,6 +40,7 @@ type Config struct {
 
 	Socket    freeswitch.ListenerConfig // where calls connect; Logger and Metrics are filled in
 	Advertise string                    // the same, as the switch sees it; "" for the bound address
+	Route     dialplan.Route            // calls get there through the switch's dialplan; zero for straight
 	Link      freeswitch.LinkConfig     // Address, Password, Logger and Metrics are filled in
 
 	Logger     *slog.Logger
@@ -118,6 +119,10 @@ func (c *Controller) checkAdvertise() error {
 	}
 	if _, err := probe.Originate(); err != nil {
 		return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)
+	}
+	probe.Route = c.config.Route
+	if _, err := probe.Originate(); err != nil {
+		return fmt.Errorf("FAXBOT_DIALPLAN: %w", err)
 	}
 	return nil
 }

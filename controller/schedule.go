@@ -139,7 +139,7 @@ func (k *call) dial() {
 	}
 	text, err := dialplan.Call{
 		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
-		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: c.config.Advertise,
+		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: c.config.Advertise, Route: c.config.Route,
 		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: or(k.job.Options.Header, k.policy.Header),
 		Parameters: a.Parameters,
 	}.Originate()

@@ -61,6 +61,7 @@ func (v *verdict) hear(w witness, ev events.Event) {
 		v.ended = true
 		v.hangup = max(v.hangup, ev.Cause)
 		v.sip = max(v.sip, ev.SIPStatus)
+		v.answered = v.answered || ev.Answered
 		if ev.Application == "txfax" {
 			v.begun, v.answered = true, true
 			v.response = max(v.response, ev.Response)
@@ -216,6 +217,9 @@ func (v *verdict) withoutEngine() (fax.Cause, string) {
 	switch {
 	case v.sip == 401 || v.sip == 407:
 		return fax.Misconfigured, "the carrier asked for credentials that the gateway does not have"
+	case v.answered && !v.begun && name == "NO_ROUTE_DESTINATION":
+		// Every call would ring somebody for nothing.
+		return fax.Misconfigured, "the call was answered, but the switch's dialplan has no such extension; check FAXBOT_DIALPLAN (faxbot dialplan extension)"
 	case cause != fax.Dropped && cause != fax.Withdrawn:
 		return cause, ""
 	case v.begun:

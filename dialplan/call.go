@@ -25,6 +25,9 @@ type Call struct {
 	// or several with "|" between them, tried in order (mod_event_socket.c,
 	// socket_function).
 	Socket string
+	// Route leads there through the switch's dialplan instead, should the site
+	// want something done with each call; zero for straight.
+	Route Route
 
 	StationID  string // fax_ident; any text, sent percent-encoded
 	Header     string // fax_header; any text, sent percent-encoded
@@ -37,10 +40,11 @@ type Call struct {
 //
 // The application is in quotes because originate splits its arguments at
 // spaces: without them the switch runs "socket H:P" in sync mode, and nothing
-// is heard of the call any more. No value in {} needs quotes, since none may
-// contain a comma, a quote, a brace, a space or a dollar sign.
+// is heard of the call any more. Within {} quotes would protect spaces only: this split takes
+// them away before the list is split at commas. So no value there may contain
+// a comma, a quote, a brace, a space or a dollar sign.
 func (c Call) Originate() (string, error) {
-	socket, err := socketAddresses(c.Socket)
+	destination, err := c.destination()
 	if err != nil {
 		return "", err
 	}
@@ -91,8 +95,17 @@ func (c Call) Originate() (string, error) {
 		set("fax_header", percent(c.Header))
 	}
 	b.WriteString("}sofia/gateway/" + c.Gateway + "/" + string(c.Number))
-	b.WriteString(" '&socket(" + socket + " async full)'")
+	b.WriteString(" " + destination)
 	return b.String(), nil
+}
+
+// destination is where an answered call goes.
+func (c Call) destination() (string, error) {
+	if c.Route != (Route{}) {
+		return c.Route.String(), c.Route.check()
+	}
+	socket, err := socketAddresses(c.Socket)
+	return "'&socket(" + socket + " async full)'", err
 }
 
 // CheckGateway says whether name can be a gateway of mod_sofia here: letters,

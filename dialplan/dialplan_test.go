@@ -31,7 +31,9 @@ func TestOriginate(t *testing.T) {
 	hostile.Header = "Zoë & Söhne, 'GmbH'}\n\napi shutdown"
 	fleet := sample()
 	fleet.Socket, fleet.CallerID = "fax1.example.org:8084|192.0.2.7:8084", ""
-	for name, call := range map[string]dialplan.Call{"plain": sample(), "resumed": resumed, "hostile": hostile, "fleet": fleet} {
+	routed := sample()
+	routed.Route = dialplan.Route{Extension: "faxbot", Context: "default"}
+	for name, call := range map[string]dialplan.Call{"plain": sample(), "resumed": resumed, "hostile": hostile, "fleet": fleet, "routed": routed} {
 		got, err := call.Originate()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -66,6 +68,8 @@ func TestOriginateRefuses(t *testing.T) {
 		"ipv6":       func(c *dialplan.Call) { c.Socket = "[::1]:8084" },
 		"no port":    func(c *dialplan.Call) { c.Socket = "127.0.0.1" },
 		"port":       func(c *dialplan.Call) { c.Socket = "127.0.0.1:99999" },
+		"route":      func(c *dialplan.Call) { c.Route.Extension = "faxbot" },
+		"context":    func(c *dialplan.Call) { c.Route = dialplan.Route{Extension: "faxbot", Context: "a 'b"} },
 	} {
 		c := sample()
 		spoil(&c)

@@ -69,6 +69,7 @@ type CallEnded struct {
 	Application string
 	Response    string
 	SIPStatus   int // final SIP status of the INVITE; 0 when there was none
+	Answered    bool
 	Fax         Fax
 }
 

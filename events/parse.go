@@ -27,7 +27,7 @@ type fields struct {
 	name, subclass, uuid, core       []byte
 	jobUUID, jobCommand              []byte
 	application, response, lastReply []byte
-	hangup, sip                      []byte
+	hangup, sip, answer              []byte
 	jobID, attemptID, token          []byte
 	socketMode, control              []byte
 
@@ -77,7 +77,7 @@ func interesting(line []byte) bool {
 			return false
 		}
 		switch line[variable] {
-		case 'f', 'c', 'h':
+		case 'f', 'c', 'h', 'a':
 			return true
 		case 's': // a hundred sip_…, of which two are asked for
 			return line[sip] == 't' || line[sip] == 'i'
@@ -122,6 +122,8 @@ func (f *fields) slot(name []byte) *[]byte {
 		return &f.hangup
 	case "variable_sip_term_status", "variable_sip_invite_failure_status":
 		return &f.sip
+	case "variable_answer_epoch":
+		return &f.answer
 	case "variable_faxbot_job_id":
 		return &f.jobID
 	case "variable_faxbot_attempt_id":
@@ -181,7 +183,7 @@ func (f *fields) event(body []byte) (Event, error) {
 	case "CHANNEL_HANGUP_COMPLETE":
 		return &CallEnded{
 			UUID: uuid, JobID: Unescape(f.jobID), Cause: words(f.hangup), Application: words(f.application), Response: said(f.lastReply),
-			SIPStatus: integer(f.sip), Fax: f.fax(),
+			SIPStatus: integer(f.sip), Answered: len(f.answer) > 0 && string(f.answer) != "0", Fax: f.fax(),
 		}, nil
 	case "BACKGROUND_JOB":
 		return f.originateEnded(body), nil
