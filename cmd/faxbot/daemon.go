@@ -63,7 +63,7 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 			return err
 		}
 	}
-	if d.internal.listener, err = d.listen("--internal-listen (FAXBOT_INTERNAL_LISTEN)", s.HTTP.InternalListen); err != nil {
+	if d.internal.listener, err = d.listen("--internal-listen (FAXBOT_INTERNAL_LISTEN)", s.Inside.Listen); err != nil {
 		return err
 	}
 	d.documents, err = document.Open(document.Config{Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Logger: d.log})

@@ -126,7 +126,7 @@ func (c *demoCommand) settings(eventSocket string) (settings, error) {
 		Host:        "demo",
 	}
 	s.HTTP.Listen = orFree(c.Listen, "127.0.0.1:8080")
-	s.HTTP.InternalListen = orFree(c.InternalListen, "127.0.0.1:8081")
+	s.Inside.Listen = orFree(c.InternalListen, "127.0.0.1:8081")
 	s.HTTP.APIKey, s.HTTP.InsecureNoAuth = c.APIKey, false
 	if s.HTTP.APIKey == "" {
 		s.HTTP.APIKey = secret("demo-" + rand.Text())

@@ -38,6 +38,7 @@ type commands struct {
 	Webhooks webhooksCommand `cmd:"" group:"Client" help:"List and replay webhooks that were given up."`
 	MCP      mcpCommand      `cmd:"" name:"mcp" group:"Client" help:"Let an assistant on this machine send faxes (Model Context Protocol over stdio)."`
 	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
+	Dialplan dialplanCommand `cmd:"" help:"Print or write what FreeSWITCH's configuration needs for this daemon."`
 	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

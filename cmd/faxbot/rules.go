@@ -32,6 +32,10 @@ var rules = map[string]validator.Func{
 	"listen":   func(f validator.FieldLevel) bool { return isListen(f.Field().String()) },
 	"network":  func(f validator.FieldLevel) bool { _, err := network(f.Field().String()); return err == nil },
 	"gateways": func(f validator.FieldLevel) bool { return areGateways(f.Field().String()) },
+	"route": func(f validator.FieldLevel) bool {
+		_, err := dialplan.ParseRoute(f.Field().String())
+		return err == nil
+	},
 	"callerid": func(f validator.FieldLevel) bool { return dialplan.CheckCallerID(f.Field().String()) == nil },
 	"line":     func(f validator.FieldLevel) bool { return strings.IndexFunc(f.Field().String(), unicode.IsControl) < 0 },
 	"webhook":  func(f validator.FieldLevel) bool { return webhook.CheckURL(f.Field().String()) == nil },
@@ -50,6 +54,7 @@ var advice = map[string]string{
 	"hostname_rfc1123|ip":   "use a host's name or an address, without a port",
 	"network":               "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
 	"gateways":              "use the gateway's name in mod_sofia, or several with commas between them: 1 to 64 letters, digits, dots, dashes and underscores",
+	"route":                 "use EXTENSION XML CONTEXT, for instance faxbot XML default",
 	"callerid":              "use an optional + and at most 20 digits",
 	"webhook":               "use an address like https://example.net/hook",
 	"whsec":                 "use whsec_ and the base64 of 24 to 64 bytes (echo whsec_$(openssl rand -base64 32))",
@@ -78,27 +83,37 @@ func areGateways(list string) bool {
 
 // check says which settings cannot be used, all at once.
 func (s settings) check() error {
+	lines, err := unusable(s)
+	if err != nil {
+		return err
+	}
+	if lines = append(lines, s.contradictions()...); len(lines) > 0 {
+		return &settingsError{lines}
+	}
+	return nil
+}
+
+// unusable are the settings in groups of them that cannot be used, a line each.
+func unusable(groups ...any) ([]string, error) {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	for name, rule := range rules {
 		if err := v.RegisterValidation(name, rule); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	v.RegisterTagNameFunc(spelling)
-	err := v.Struct(s)
-	var broken validator.ValidationErrors
-	if err != nil && !errors.As(err, &broken) {
-		return err
-	}
 	var lines []string
-	for _, b := range broken {
-		lines = append(lines, explain(b))
+	for _, group := range groups {
+		err := v.Struct(group)
+		var broken validator.ValidationErrors
+		if err != nil && !errors.As(err, &broken) {
+			return nil, err
+		}
+		for _, b := range broken {
+			lines = append(lines, explain(b))
+		}
 	}
-	lines = append(lines, s.contradictions()...)
-	if len(lines) == 0 {
-		return nil
-	}
-	return &settingsError{lines}
+	return lines, nil
 }
 
 // contradictions are between settings that are fine by themselves.
@@ -107,9 +122,9 @@ func (s settings) contradictions() []string {
 	if s.HTTP.APIKey != "" && s.HTTP.InsecureNoAuth {
 		lines = append(lines, "--insecure-no-auth contradicts API_KEY: leave one of them out")
 	}
-	if s.HTTP.Listen == s.HTTP.InternalListen && !strings.HasSuffix(s.HTTP.Listen, ":0") {
+	if s.HTTP.Listen == s.Inside.Listen && !strings.HasSuffix(s.HTTP.Listen, ":0") {
 		lines = append(lines, fmt.Sprintf("--internal-listen (FAXBOT_INTERNAL_LISTEN) is %q, as is --listen (FAXBOT_LISTEN): "+
-			"use another port, because what is served there is not for everybody", s.HTTP.InternalListen))
+			"use another port, because what is served there is not for everybody", s.Inside.Listen))
 	}
 	return lines
 }
@@ -120,8 +135,7 @@ func (s settings) doubts() []string {
 	if s.HTTP.InsecureNoAuth {
 		lines = append(lines, "--insecure-no-auth: everybody who reaches "+s.HTTP.Listen+" may send faxes")
 	}
-	ip := net.ParseIP(s.Switch.Host)
-	near := s.Switch.Host == "localhost" || ip != nil && ip.IsLoopback()
+	near := s.Switch.near()
 	if !near && len(s.Socket.Allow) == 0 {
 		lines = append(lines, "FREESWITCH_ESL_HOST is "+s.Switch.Host+", but calls may connect from this host only: "+
 			"set FAXBOT_SOCKET_ALLOW to the address that FreeSWITCH comes from")

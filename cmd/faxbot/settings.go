@@ -11,6 +11,7 @@ import (
 	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
+	"faxbot/dialplan"
 )
 
 // settings are what a daemon works with: flags, environment, help and rules in
@@ -18,6 +19,7 @@ import (
 // Faxbot have.
 type settings struct {
 	HTTP    httpSettings    `embed:"" group:"HTTP"`
+	Inside  insideSettings  `embed:"" group:"HTTP"`
 	Storage storageSettings `embed:"" group:"Storage"`
 	Switch  switchSettings  `embed:"" group:"FreeSWITCH"`
 	Socket  socketSettings  `embed:"" group:"Socket to which FreeSWITCH connects answered calls"`
@@ -28,7 +30,6 @@ type settings struct {
 
 type httpSettings struct {
 	Listen               string `name:"listen" default:"127.0.0.1:8080" env:"FAXBOT_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where REST is served; port 0 takes a free one (${default})."`
-	InternalListen       string `name:"internal-listen" default:"127.0.0.1:8081" env:"FAXBOT_INTERNAL_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where /metrics and the result hook are served, for your own machines only (${default})."`
 	APIKey               secret `name:"api-key" env:"API_KEY" placeholder:"KEY" validate:"required_without=InsecureNoAuth,omitempty,word" help:"The key that may do everything. Set it in the environment: other users can see flags."`
 	InsecureNoAuth       bool   `name:"insecure-no-auth" help:"Let everybody who reaches the address send faxes; only without API_KEY."`
 	MaxFileSizeMB        int64  `name:"max-file-size-mb" default:"10" env:"MAX_FILE_SIZE_MB" placeholder:"MB" validate:"min=1,max=1024" help:"All files of one fax together, in MiB (${default})."`
@@ -37,6 +38,12 @@ type httpSettings struct {
 	TLSKey               string `name:"tls-key" env:"FAXBOT_TLS_KEY" placeholder:"FILE" validate:"required_with=TLSCert" help:"Its key in PEM."`
 	PublicURL            string `name:"public-url" env:"PUBLIC_API_URL" placeholder:"URL" validate:"omitempty,http_url" help:"Where clients reach REST, for links to documents (links come without a host)."`
 	LinkMinutes          int    `name:"pdf-token-ttl-minutes" default:"60" env:"PDF_TOKEN_TTL_MINUTES" placeholder:"N" validate:"min=1,max=43200" help:"How long a link to a document is good (${default})."`
+}
+
+// insideSettings are about what is served to our own machines.
+type insideSettings struct {
+	Listen  string `name:"internal-listen" default:"127.0.0.1:8081" env:"FAXBOT_INTERNAL_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where /metrics and the result hook are served, for your own machines only (${default})."`
+	HookURL string `name:"hook-url" env:"FAXBOT_HOOK_URL" placeholder:"URL" validate:"omitempty,http_url" help:"Where FreeSWITCH reaches the result hook, for its dialplan (on the internal listener)."`
 }
 
 type storageSettings struct {
@@ -56,6 +63,7 @@ type switchSettings struct {
 	Ring     time.Duration `name:"ring" default:"1m" env:"FAXBOT_RING" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long a call may ring (${default})."`
 	Grace    time.Duration `name:"grace" default:"15s" env:"FAXBOT_GRACE" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long news of a call may be late before FreeSWITCH is asked (${default})."`
 	T38      bool          `name:"t38" default:"true" negatable:"" env:"FREESWITCH_T38_ENABLE" help:"Offer T.38 (${default})."`
+	Dialplan string        `name:"dialplan" env:"FAXBOT_DIALPLAN" placeholder:"EXTENSION XML CONTEXT" validate:"route" help:"Send calls through this extension of FreeSWITCH's dialplan, should your site want something done with each; it ends in our socket (straight to the socket)."`
 	// The second name is what guides for the original Faxbot tell people to set.
 	HookSecret secret `name:"hook-secret" env:"FREESWITCH_HOOK_SECRET,ASTERISK_INBOUND_SECRET" placeholder:"WORD" validate:"omitempty,word" help:"What a dialplan must send as X-Internal-Secret with a result; without it none is believed."`
 }
@@ -128,6 +136,7 @@ func (s settings) controller() controller.Config {
 			Limits:  s.Socket.limits(),
 		},
 		Advertise: s.Socket.Advertise,
+		Route:     s.Switch.route(),
 		Link: freeswitch.LinkConfig{
 			Name:   "freeswitch",
 			Limits: s.Socket.limits(),
@@ -153,6 +162,21 @@ func (s settings) policy() controller.Policy {
 		Header:    s.Fax.Header,
 		OnUnknown: map[string]fax.Next{"hold": fax.Hold, "retry": fax.Again}[s.Fax.OnUnknown],
 	}
+}
+
+// route is what the rule "route" has seen.
+func (s switchSettings) route() dialplan.Route {
+	r, err := dialplan.ParseRoute(s.Dialplan)
+	if err != nil {
+		return dialplan.Route{}
+	}
+	return r
+}
+
+// near says whether FreeSWITCH runs on this host.
+func (s switchSettings) near() bool {
+	ip := net.ParseIP(s.Host)
+	return s.Host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // networks reads addresses and CIDRs that the rule "network" has seen.
