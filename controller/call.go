@@ -287,6 +287,9 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 	} else {
 		c.spawn(k.seeOff)
 	}
+	if job.State == fax.Done && job.Options.PurgeOnSuccess {
+		c.spawn(func() { c.purge(c.life, job.ID) })
+	}
 	c.metrics.ended(c, job, attempt)
 	k.log.Info("call ended", "cause", r.Cause, "code", r.Code, "text", r.Text, "hangup_cause", r.HangupCause,
 		"pages", r.Pages, "fax_state", job.State, "confirmed", job.Confirmed, "of", job.Pages)

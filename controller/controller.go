@@ -43,6 +43,10 @@ type Config struct {
 	Route     dialplan.Route            // calls get there through the switch's dialplan; zero for straight
 	Link      freeswitch.LinkConfig     // Address, Password, Logger and Metrics are filled in
 
+	// Covers is a folder with templates of cover pages, NAME.txt each; "" when
+	// there are none beside the built-in design.
+	Covers string
+
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -150,6 +154,7 @@ func (c *Controller) Run(drain, stop context.Context) error {
 	g.Go(func() error { return c.prepareAll(drain) })
 	g.Go(func() error { return c.schedule(drain) })
 	g.Go(func() error { return c.keepHouse(ctx) })
+	g.Go(func() error { return c.sweepDocuments(ctx) })
 	g.Go(func() error {
 		c.windUp(drain, stop)
 		c.end()

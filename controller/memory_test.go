@@ -59,7 +59,7 @@ func knowing(t *testing.T, number fax.Number, known fax.Destination) func(*contr
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Store.Prepared(ctx, job.ID, 1); err != nil {
+		if err := c.Store.Prepared(ctx, job.ID, fax.Facts{Sheets: make([]fax.Sheet, 1)}); err != nil {
 			t.Fatal(err)
 		}
 		claimed, err := c.Store.Claim(ctx, store.ClaimRequest{

@@ -2,11 +2,9 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
-	"faxbot/controller/document"
 	"faxbot/controller/fax"
 	"faxbot/controller/plan"
 	"faxbot/controller/store"
@@ -62,11 +60,7 @@ func (k *call) drawAsRemembered(a fax.Attempt) error {
 		if r.Change != fax.Standard || !r.Number {
 			continue
 		}
-		made, err := k.c.docs.Prepare(k.c.life, k.job.ID, document.Options{Resolution: document.Standard})
-		if err == nil && made.Pages != k.job.Pages {
-			err = fmt.Errorf("at standard resolution the fax has %d pages instead of %d", made.Pages, k.job.Pages)
-		}
-		return err
+		return k.c.redraw(k.c.life, k.job, true)
 	}
 	return nil
 }
@@ -74,20 +68,13 @@ func (k *call) drawAsRemembered(a fax.Attempt) error {
 // draw makes the pages of a job again before its next call. When they cannot
 // be made, or become other pages, the job fails.
 func (c *Controller) draw(ctx context.Context, job fax.Job, d plan.Decision) plan.Decision {
-	o := document.Options{}
-	if d.Next.Parameters.Standard {
-		o.Resolution = document.Standard
-	}
-	made, err := c.docs.Prepare(ctx, job.ID, o)
+	err := c.redraw(ctx, job, d.Next.Parameters.Standard)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return d // the next run finds the call open, and decides again
 	case err != nil:
 		c.log.Error("the pages of a fax could not be made again", "fax", job.ID, "error", err)
 		d.Text += " Its pages could not be made again."
-	case made.Pages != job.Pages:
-		c.log.Error("the pages of a fax became others when they were made again", "fax", job.ID, "pages", made.Pages, "before", job.Pages)
-		d.Text += " Its pages became others when they were made again."
 	default:
 		c.log.Info("the pages of a fax were made again", "fax", job.ID, "why", d.Draw)
 		return d

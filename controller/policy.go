@@ -27,6 +27,13 @@ type Policy struct {
 	// Retention is how long documents are kept after their fax has ended; 0
 	// keeps them for ever.
 	Retention time.Duration
+	// PurgeOnSuccess has the documents of faxes that are submitted from now on
+	// deleted as soon as they are delivered, whether they ask for it or not.
+	PurgeOnSuccess bool
+
+	// Disabled keeps faxes without calling anybody: new ones wait for a person
+	// to release them, those that wait for a call go on waiting.
+	Disabled bool
 
 	// OnUnknown is what follows a call whose outcome nobody can know: Hold
 	// asks a person, Again takes the risk of sending pages twice. Default Hold.

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"faxbot/controller/document"
 	"faxbot/controller/fax"
 	"faxbot/events"
 
@@ -65,7 +64,7 @@ func (c *Controller) prepare(ctx context.Context, job fax.Job) bool {
 		return true
 	}
 	began := time.Now()
-	made, err := c.docs.Prepare(ctx, job.ID, document.Options{})
+	made, err := c.pages(ctx, job, false)
 	if ctx.Err() != nil {
 		return true // the next run begins anew
 	}
@@ -74,7 +73,11 @@ func (c *Controller) prepare(ctx context.Context, job fax.Job) bool {
 	switch {
 	case err == nil:
 		log.Info("document converted", "pages", made.Pages, "seconds", time.Since(began).Seconds())
-		err = c.store.Prepared(ctx, job.ID, made.Pages)
+		if c.policy.Load().Disabled {
+			err = c.store.Shelve(ctx, job.ID, factsOf(made), fax.Disabled)
+		} else {
+			err = c.store.Prepared(ctx, job.ID, factsOf(made))
+		}
 	case errors.As(err, &problem) && problem.Problem != fax.Unavailable && problem.Problem != fax.Internal:
 		log.Info("document cannot be faxed", "problem", problem.Problem)
 		err = c.store.Refuse(ctx, job.ID, fax.Document, problem.Detail)

@@ -36,8 +36,8 @@ const longestSleep = 10 * time.Second
 
 // claim places what may be placed now and returns how long to sleep.
 func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
-	if c.moving() || c.link.Up() != nil {
-		return longestSleep // the end of a call, or linked, wakes us
+	if c.policy.Load().Disabled || c.moving() || c.link.Up() != nil {
+		return longestSleep // another policy, the end of a call, or linked, wakes us
 	}
 	channels, lines := c.gateways.channels()
 	if lines -= c.live(); lines <= 0 {

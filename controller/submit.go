@@ -75,6 +75,9 @@ func (s Submission) check(now time.Time) (fax.Number, error) {
 	if err := dialplan.CheckCallerID(s.Options.CallerID); err != nil {
 		return "", err
 	}
+	if err := checkPages(s.Options); err != nil {
+		return "", err
+	}
 	if s.Options.Gateway != "" {
 		if err := dialplan.CheckGateway(s.Options.Gateway); err != nil {
 			return "", err
@@ -151,6 +154,10 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 	if s.IdempotencyKey != "" {
 		idem = store.Idempotency{Key: s.IdempotencyKey, Digest: s.digest(r.Digest())}
 	}
+	options, err := c.settle(s.Options)
+	if err != nil {
+		return fax.Job{}, false, err
+	}
 	documents := r.Files()
 	// The document first: a job without one would be a promise that cannot be
 	// kept. A document without a job is swept.
@@ -158,7 +165,7 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 		return fax.Job{}, false, err
 	}
 	job = fax.Job{
-		ID: r.id, To: number, Owner: s.Owner, Options: s.Options, Documents: documents,
+		ID: r.id, To: number, Owner: s.Owner, Options: options, Documents: documents,
 		Priority: s.Priority, MaxAttempts: s.MaxAttempts, DueAt: s.SendAt, Deadline: s.Deadline,
 	}
 	if s.Options.Window != "" {

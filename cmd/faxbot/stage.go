@@ -78,7 +78,7 @@ func (s *stage) show(n events.Notice) {
 	case job.State == fax.Done:
 		once("end", "SUCCESS: %d of %d pages confirmed, %.1f s after it was submitted", job.Confirmed, job.Pages, n.At.Sub(job.CreatedAt).Seconds())
 	case job.State.Terminal():
-		once("end", "%s (%s): %s", job.State.Status(), job.Cause, job.Error)
+		once("end", "%s (%s): %s", job.Status(), job.Cause, job.Error)
 	case job.State == fax.Held:
 		once(call("held"), "held (%s): %s", job.Cause, job.Error)
 	case job.State == fax.Retry:

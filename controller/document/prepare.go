@@ -41,7 +41,8 @@ type Options struct {
 	ranges []fax.Range // of Pages; never empty once complete
 }
 
-const maxDarkness = 3
+// MaxDarkness is the farthest that Options.Darkness goes, either way.
+const MaxDarkness = 3
 
 func (o Options) complete() (Options, error) {
 	if o.Resolution == 0 {
@@ -54,8 +55,8 @@ func (o Options) complete() (Options, error) {
 	if o.ranges, err = o.Pages.Ranges(); err != nil {
 		return o, err
 	}
-	if o.Darkness < -maxDarkness || o.Darkness > maxDarkness {
-		return o, fax.Errorf(fax.Invalid, "Darkness %d: choose -%d (lightest) to %d (darkest)", o.Darkness, maxDarkness, maxDarkness)
+	if o.Darkness < -MaxDarkness || o.Darkness > MaxDarkness {
+		return o, fax.Errorf(fax.Invalid, "Darkness %d: choose -%d (lightest) to %d (darkest)", o.Darkness, MaxDarkness, MaxDarkness)
 	}
 	return o, nil
 }

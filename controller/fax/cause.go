@@ -34,6 +34,8 @@ const (
 
 	Unknown Cause = "unknown" // the switch forgot: pages may or may not have arrived
 	Expired Cause = "expired" // the deadline passed
+	// Disabled faxes were taken in while the operator had faxing disabled.
+	Disabled Cause = "disabled"
 )
 
 // Causes lists every Cause.
@@ -41,7 +43,7 @@ var Causes = []Cause{
 	Busy, NoAnswer, Trunk, Misconfigured, Media, WrongNumber, Refused, Withdrawn,
 	OK, NotAFax, Training, ECMFailed, T38Failed, Incapable, Image, PageLost, Dropped,
 	Document, Switch, Rejected, Operator, Inbound,
-	Unknown, Expired,
+	Unknown, Expired, Disabled,
 }
 
 // Advice is what everybody should know of a cause. What follows a call that
@@ -96,8 +98,9 @@ var advice = map[Cause]Advice{
 	Operator:  {Tell: "An operator interrupted the fax."},
 	Inbound:   {Tell: "Receiving failed."},
 
-	Unknown: {Tell: "The switch forgot this call: pages may have arrived. Ask the receiver, then release or cancel the fax."},
-	Expired: {Tell: "The deadline passed before the fax could be delivered."},
+	Unknown:  {Tell: "The switch forgot this call: pages may have arrived. Ask the receiver, then release or cancel the fax."},
+	Disabled: {Tell: "Faxing is disabled: the fax is kept and not sent. Release it when faxing is enabled again, or cancel it."},
+	Expired:  {Tell: "The deadline passed before the fax could be delivered."},
 }
 
 // CauseOfHangup classifies a hangup cause by FreeSWITCH's name

@@ -28,20 +28,6 @@ type Job struct {
 	UpdatedAt   time.Time
 }
 
-// Options are the submitter's wishes, the same for every attempt of a job.
-// Empty strings mean the daemon's own settings.
-type Options struct {
-	CallerID  string `json:"caller_id,omitempty"`  // calling number shown to the far end
-	StationID string `json:"station_id,omitempty"` // TSI, T.30 5.3.6.1.1: at most 20 characters
-	Header    string `json:"header,omitempty"`     // text of the line printed above each page
-	Gateway   string `json:"gateway,omitempty"`
-	// Window are the hours, by the clock at the number, in which it is called:
-	// 08:00-18:00.
-	Window string `json:"window,omitempty"`
-
-	CallbackURL string `json:"callback_url,omitempty"` // is told what becomes of the fax
-}
-
 // Defaults of a job. Dials and tries apart are the practice of HylaFAX.
 const (
 	DefaultPriority = 127
@@ -49,6 +35,14 @@ const (
 	defaultDials    = 12
 	defaultTries    = 3
 )
+
+// Status is what the REST interface shows of the job.
+func (j Job) Status() Status {
+	if j.State == Held && j.Cause == Disabled {
+		return StatusDisabled
+	}
+	return j.State.Status()
+}
 
 // MaxDials is how many calls may be placed, those that cost nothing apart.
 func (j Job) MaxDials() int {

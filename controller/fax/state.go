@@ -66,10 +66,11 @@ const (
 	StatusInProgress Status = "in_progress"
 	StatusSuccess    Status = "SUCCESS"
 	StatusFailed     Status = "FAILED"
+	StatusDisabled   Status = "disabled" // kept while faxing is disabled; of a Job, not of a State
 )
 
 // Statuses lists every Status.
-var Statuses = []Status{StatusQueued, StatusInProgress, StatusSuccess, StatusFailed}
+var Statuses = []Status{StatusQueued, StatusInProgress, StatusSuccess, StatusFailed, StatusDisabled}
 
 // AttemptState is where one call stands.
 type AttemptState string

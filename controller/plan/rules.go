@@ -83,6 +83,7 @@ var rules = map[fax.Cause][]step{
 	fax.Inbound:  {{move: fail}},
 	fax.Unknown:  {{move: policy, wait: about(time.Minute)}},
 	fax.Expired:  {{move: fail}},
+	fax.Disabled: {{move: fail}},
 }
 
 // after returns the step that follows the nth call, from 1, that ended with

@@ -44,7 +44,7 @@ func TestDeedsAreRecorded(t *testing.T) {
 		if _, _, err := s.Create(ctx, newJob(), Idempotency{Key: "once", Digest: "y"}); fax.ProblemOf(err) != fax.Conflict {
 			t.Fatal(err)
 		}
-		if err := s.Prepared(t.Context(), job.ID, 1); err != nil {
+		if err := s.Prepared(t.Context(), job.ID, sheets(1)); err != nil {
 			t.Fatal(err)
 		}
 		must(s.Hold(t.Context(), job.ID, fax.NotAFax, "a person answered"))(t)

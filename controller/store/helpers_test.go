@@ -44,7 +44,7 @@ func (s *Store) received(t testing.TB, job fax.Job) fax.Job {
 func (s *Store) queued(t testing.TB, job fax.Job) fax.Job {
 	t.Helper()
 	job = s.received(t, job)
-	if err := s.Prepared(t.Context(), job.ID, 3); err != nil {
+	if err := s.Prepared(t.Context(), job.ID, sheets(3)); err != nil {
 		t.Fatal(err)
 	}
 	return s.find(t, job.ID)
@@ -88,3 +88,5 @@ func wantProblem(t testing.TB, err error, want fax.Problem) {
 		t.Errorf("error %v (%s), want %s", err, fax.ProblemOf(err), want)
 	}
 }
+
+func sheets(n int) fax.Facts { return fax.Facts{Sheets: make([]fax.Sheet, n)} }

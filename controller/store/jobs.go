@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -34,8 +35,9 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 		jobRow
 		Key    string `db:"idempotency_key"`
 		Digest string `db:"idempotency_digest"`
-	}{rowOfJob(job), clean(idem.Key), clean(idem.Digest)}
-	query, args, err := insert("jobs", jobColumns+", idempotency_key, idempotency_digest", row)
+		Purge  bool   `db:"purge_on_success"`
+	}{rowOfJob(job), clean(idem.Key), clean(idem.Digest), job.Options.PurgeOnSuccess}
+	query, args, err := insert("jobs", jobColumns+", idempotency_key, idempotency_digest, purge_on_success", row)
 	if err != nil {
 		return fax.Job{}, false, fmt.Errorf("store: %w", err)
 	}
@@ -50,6 +52,9 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 		if n, err := result.RowsAffected(); err != nil {
 			return err
 		} else if n == 1 {
+			if err := tagJob(ctx, tx, job); err != nil {
+				return err
+			}
 			return note(ctx, tx, FaxSubmitted, job.ID, "to "+job.To.Masked())
 		}
 		err = tx.GetContext(ctx, &stored, `SELECT `+jobColumns+`, idempotency_key, idempotency_digest
@@ -65,16 +70,49 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 	return stored.job(), stored.ID != job.ID, nil
 }
 
-// Prepared moves a received job to queued, with its pages counted.
-// fax.Conflict when it is no longer received: it was cancelled meanwhile.
-func (s *Store) Prepared(ctx context.Context, id fax.JobID, pages int) error {
-	_, err := s.change(ctx, id, nil, func(j *fax.Job) error {
-		if pages < 1 {
-			return fax.Errorf(fax.Invalid, "a fax has at least one page, not %d", pages)
+func tagJob(ctx context.Context, tx session, job fax.Job) error {
+	for _, tag := range job.Options.Tags.List() {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO tags (tag, job_id) VALUES (?, ?)`, tag, job.ID); err != nil {
+			return err
 		}
-		j.Pages = pages
-		return moveFrom(fax.Received, j, fax.Queued)
+	}
+	return nil
+}
+
+// Prepared moves a received job to queued, with what is known of its pages.
+// fax.Conflict when it is no longer received: it was cancelled meanwhile.
+func (s *Store) Prepared(ctx context.Context, id fax.JobID, facts fax.Facts) error {
+	return s.prepared(ctx, id, facts, fax.Queued, "")
+}
+
+// Shelve does the same for a job that must not be called before a person
+// releases it.
+func (s *Store) Shelve(ctx context.Context, id fax.JobID, facts fax.Facts, cause fax.Cause) error {
+	return s.prepared(ctx, id, facts, fax.Held, cause)
+}
+
+func (s *Store) prepared(ctx context.Context, id fax.JobID, facts fax.Facts, state fax.State, cause fax.Cause) error {
+	describe := func(ctx context.Context, tx session, _ fax.Job) error { return saveFacts(ctx, tx, id, facts) }
+	_, err := s.change(ctx, id, describe, func(j *fax.Job) error {
+		if len(facts.Sheets) == 0 {
+			return fax.Errorf(fax.Invalid, "a fax has at least one page")
+		}
+		j.Pages, j.Cause = len(facts.Sheets), cause
+		if cause != "" {
+			j.Error = cause.Advice().Tell
+		}
+		return moveFrom(fax.Received, j, state)
 	})
+	return err
+}
+
+// Describe stores what is known of pages that were made again.
+func (s *Store) Describe(ctx context.Context, id fax.JobID, facts fax.Facts) error {
+	return s.commit(ctx, func(ctx context.Context, tx session) error { return saveFacts(ctx, tx, id, facts) })
+}
+
+func saveFacts(ctx context.Context, tx session, id fax.JobID, facts fax.Facts) error {
+	_, err := tx.ExecContext(ctx, `UPDATE jobs SET facts = ? WHERE id = ?`, document[fax.Facts]{facts}, id)
 	return err
 }
 
@@ -161,14 +199,21 @@ func (s *Store) Expire(ctx context.Context, now time.Time) ([]fax.Job, error) {
 	return jobs(rows), err
 }
 
-// Purged notes that the jobs' documents are gone, so that Finished no longer
-// names them.
+// Purged notes that the jobs' documents are gone, so that Finished and Spent no
+// longer name them, and erases what their covers said.
 func (s *Store) Purged(ctx context.Context, ids []fax.JobID) error {
 	return s.commit(ctx, func(ctx context.Context, tx session) error {
 		for _, id := range ids {
-			_, err := tx.ExecContext(ctx, `UPDATE jobs SET purged_at = ?
-				WHERE id = ? AND state IN ('done', 'failed', 'cancelled')`, at(time.Now()), id)
+			job, err := s.lockJob(ctx, tx, `id = ?`, id)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
 			if err != nil {
+				return err
+			}
+			job.Options.Cover = fax.Cover{Name: job.Options.Cover.Name}
+			if _, err := tx.ExecContext(ctx, `UPDATE jobs SET purged_at = ?, options = ?
+				WHERE id = ? AND state IN ('done', 'failed', 'cancelled')`, at(time.Now()), document[fax.Options]{job.Options}, id); err != nil {
 				return err
 			}
 		}

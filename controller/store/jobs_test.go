@@ -94,7 +94,7 @@ func TestPreparing(t *testing.T) {
 		if len(list) != 3 || list[0].ID != urgent.ID || list[1].ID != early.ID || list[2].ID != late.ID {
 			t.Errorf("unprepared: %v", list)
 		}
-		if err := s.Prepared(t.Context(), urgent.ID, 7); err != nil {
+		if err := s.Prepared(t.Context(), urgent.ID, sheets(7)); err != nil {
 			t.Fatal(err)
 		}
 		if got := s.find(t, urgent.ID); got.State != fax.Queued || got.Pages != 7 {
@@ -107,9 +107,9 @@ func TestPreparing(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		must(s.AskCancel(t.Context(), late.ID))(t)
-		wantProblem(t, s.Prepared(t.Context(), late.ID, 1), fax.Conflict)
-		wantProblem(t, s.Prepared(t.Context(), urgent.ID, 7), fax.Conflict)
-		wantProblem(t, s.Prepared(t.Context(), fax.NewJobID(), 1), fax.NotFound)
+		wantProblem(t, s.Prepared(t.Context(), late.ID, sheets(1)), fax.Conflict)
+		wantProblem(t, s.Prepared(t.Context(), urgent.ID, sheets(7)), fax.Conflict)
+		wantProblem(t, s.Prepared(t.Context(), fax.NewJobID(), sheets(1)), fax.NotFound)
 		if list := must(s.Unprepared(t.Context(), 10))(t); len(list) != 0 {
 			t.Errorf("unprepared: %v", list)
 		}

@@ -133,6 +133,7 @@ func (s *Store) announce(ctx context.Context, tx session, before fax.State, j fa
 		return err
 	}
 	now := at(time.Now())
+	j.Options.Cover = fax.Cover{} // no receiver's business
 	for _, url := range targets {
 		var last int
 		err := tx.GetContext(ctx, &last, `SELECT COALESCE(max(ordinal), 0) FROM outbox WHERE job_id = ? AND url = ?`, j.ID, url)

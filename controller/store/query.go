@@ -16,6 +16,7 @@ type Filter struct {
 	Owner  string
 	States []fax.State
 	Status fax.Status // together with States: both must hold
+	Tags   []string   // all of them
 	To     fax.Number
 	After  fax.JobID // only jobs submitted before this one: the last one of the page before
 	Offset int
@@ -35,6 +36,16 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.After != "" {
 		add("id < ?", f.After)
+	}
+	for _, tag := range f.Tags {
+		add("id IN (SELECT job_id FROM tags WHERE tag = ?)", tag)
+	}
+	switch f.Status { // a held job may have either
+	case fax.StatusDisabled:
+		f.Status = fax.StatusQueued
+		add("state = 'held' AND cause = ?", fax.Disabled)
+	case fax.StatusQueued:
+		add("NOT (state = 'held' AND cause = ?)", fax.Disabled)
 	}
 	if f.States != nil || f.Status != "" {
 		var words []string
@@ -128,6 +139,35 @@ func (s *Store) Finished(ctx context.Context, before time.Time, limit int) ([]fa
 	return ids, s.list(ctx, &ids, `SELECT id FROM jobs
 		WHERE state IN ('done', 'failed', 'cancelled') AND purged_at IS NULL AND updated_at < ?
 		ORDER BY updated_at LIMIT ?`, at(before), limit)
+}
+
+// Spent returns delivered jobs whose documents were to go then, and have not
+// been purged.
+func (s *Store) Spent(ctx context.Context, limit int) ([]fax.JobID, error) {
+	var ids []fax.JobID
+	return ids, s.list(ctx, &ids, `SELECT id FROM jobs
+		WHERE state = 'done' AND purged_at IS NULL AND purge_on_success ORDER BY id LIMIT ?`, limit)
+}
+
+// PurgedSince returns the jobs whose documents any host has deleted since.
+func (s *Store) PurgedSince(ctx context.Context, since time.Time) ([]fax.JobID, error) {
+	var ids []fax.JobID
+	return ids, s.list(ctx, &ids, `SELECT id FROM jobs WHERE purged_at IS NOT NULL AND purged_at >= ?`, at(since))
+}
+
+// IsPurged says that the job's documents are not kept any more, also when there
+// is no such job.
+func (s *Store) IsPurged(ctx context.Context, id fax.JobID) (bool, error) {
+	var kept int
+	err := s.get(ctx, &kept, `SELECT count(*) FROM jobs WHERE id = ? AND purged_at IS NULL`, id)
+	return kept == 0, err
+}
+
+// Facts returns what is known of a job's pages; nothing before it is prepared.
+func (s *Store) Facts(ctx context.Context, id fax.JobID) (fax.Facts, error) {
+	var facts document[fax.Facts]
+	err := s.get(ctx, &facts, `SELECT facts FROM jobs WHERE id = ?`, id)
+	return facts.of, orNotFound(err, "Job not found")
 }
 
 // Attempts returns a job's attempts, the first call first; none for a job

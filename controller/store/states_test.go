@@ -67,7 +67,7 @@ func TestJobsMoveOnlyAsThePictureSays(t *testing.T) {
 	}
 	verbs := []verb{
 		{"Prepared", []fax.State{fax.Received}, fax.Queued, func(ctx context.Context, s *Store, c Claimed) error {
-			return s.Prepared(ctx, c.Job.ID, 3)
+			return s.Prepared(ctx, c.Job.ID, sheets(3))
 		}, false},
 		{"Refuse", []fax.State{fax.Received}, fax.Failed, func(ctx context.Context, s *Store, c Claimed) error {
 			return s.Refuse(ctx, c.Job.ID, fax.Document, "")

@@ -211,7 +211,7 @@ type data struct {
 func body(m store.Message) []byte {
 	j := m.Job
 	text, err := json.Marshal(payload{m.Event, m.MadeAt.UTC(), data{
-		ID: j.ID, To: j.To, Status: j.State.Status(), State: j.State, Cause: orNull(j.Cause), Error: orNull(j.Error),
+		ID: j.ID, To: j.To, Status: j.Status(), State: j.State, Cause: orNull(j.Cause), Error: orNull(j.Error),
 		Pages: orNull(j.Pages), Confirmed: max(j.Confirmed, m.Page), Page: orNull(m.Page),
 		CreatedAt: j.CreatedAt.UTC(), UpdatedAt: j.UpdatedAt.UTC(),
 	}})

@@ -141,7 +141,7 @@ func TestDelivery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Prepared(t.Context(), job.ID, 3); err != nil {
+	if err := db.Prepared(t.Context(), job.ID, fax.Facts{Sheets: make([]fax.Sheet, 3)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.AskCancel(t.Context(), job.ID); err != nil {
@@ -202,7 +202,7 @@ func TestGivingUp(t *testing.T) {
 	for _, c := range []struct{ status, tries int }{{500, len(pauses) + 1}, {410, 1}} {
 		job, _, err := db.Create(t.Context(), fax.Job{ID: fax.NewJobID(), To: "+15551230001", Documents: 1}, store.Idempotency{})
 		if err == nil {
-			err = db.Prepared(t.Context(), job.ID, 1)
+			err = db.Prepared(t.Context(), job.ID, fax.Facts{Sheets: make([]fax.Sheet, 1)})
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -114,7 +114,7 @@ func (s *stand) queue(pages int, numbers []fax.Number, due func(n int) time.Time
 			if _, _, err := db.Create(ctx, job, store.Idempotency{}); err != nil {
 				return err
 			}
-			return db.Prepared(ctx, job.ID, pages)
+			return db.Prepared(ctx, job.ID, fax.Facts{Sheets: make([]fax.Sheet, pages)})
 		})
 	}
 	if err := g.Wait(); err != nil {
