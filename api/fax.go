@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -40,6 +41,12 @@ type view struct {
 	DueAt       *string    `json:"due_at"`
 	Deadline    *string    `json:"deadline"`
 	Cancelling  bool       `json:"cancel_requested"`
+	Resolution  string     `json:"resolution"`
+	PageRange   *string    `json:"page_range"` // as it was chosen; null: all pages
+	Darkness    int        `json:"darkness"`
+	Cover       *string    `json:"cover"` // the name of its design
+	Tags        []string   `json:"tags"`
+	Purge       bool       `json:"purge_on_success"`
 }
 
 // detailed is a fax with its calls.
@@ -47,6 +54,16 @@ type detailed struct {
 	view
 	Attempts []attempt `json:"attempts"`
 	Progress progress  `json:"progress"`
+	Seconds  *float64  `json:"seconds"` // all pages on the line, about; null until they are made
+	Sheets   []sheet   `json:"sheets"`
+	Warnings []string  `json:"warnings"`
+}
+
+// sheet is one page.
+type sheet struct {
+	Page int `json:"page"`
+	fax.Sheet
+	Blank bool `json:"blank"`
 }
 
 // progress counts the pages that the far end has confirmed so far.
@@ -78,7 +95,7 @@ type attempt struct {
 
 func viewOf(j fax.Job) view {
 	return view{
-		ID: j.ID, To: j.To, Status: j.State.Status(), Error: orNull(j.Error), Pages: orNull(j.Pages),
+		ID: j.ID, To: j.To, Status: j.Status(), Error: orNull(j.Error), Pages: orNull(j.Pages),
 		Backend: "freeswitch", CreatedAt: stamp(j.CreatedAt), UpdatedAt: stamp(j.UpdatedAt),
 
 		State: j.State, Cause: orNull(j.Cause), Confirmed: j.Confirmed, Documents: j.Documents,
@@ -86,11 +103,20 @@ func viewOf(j fax.Job) view {
 		Header: orNull(j.Options.Header), Gateway: orNull(j.Options.Gateway), Window: orNull(j.Options.Window),
 		Priority: j.Priority, MaxAttempts: orNull(j.MaxAttempts), Dials: j.Dials, Tries: j.Tries,
 		DueAt: stamp(j.DueAt), Deadline: stamp(j.Deadline), Cancelling: j.CancelAsked,
+
+		Resolution: cmp.Or(j.Options.Resolution, "fine"), PageRange: orNull(string(j.Options.Pages)), Darkness: j.Options.Darkness,
+		Cover: orNull(j.Options.Cover.Name), Tags: append([]string{}, j.Options.Tags.List()...), Purge: j.Options.PurgeOnSuccess,
 	}
 }
 
-func detailedOf(j fax.Job, calls []fax.Attempt) detailed {
-	d := detailed{view: viewOf(j), Attempts: []attempt{}, Progress: progress{j.Confirmed, orNull(j.Pages)}}
+func detailedOf(j fax.Job, calls []fax.Attempt, facts fax.Facts) detailed {
+	d := detailed{
+		view: viewOf(j), Attempts: []attempt{}, Progress: progress{j.Confirmed, orNull(j.Pages)},
+		Seconds: orNull(facts.Seconds), Sheets: []sheet{}, Warnings: append([]string{}, facts.Warnings...),
+	}
+	for i, s := range facts.Sheets {
+		d.Sheets = append(d.Sheets, sheet{i + 1, s, s.Blank})
+	}
 	for _, c := range calls {
 		d.Attempts = append(d.Attempts, attemptOf(c))
 		if c.State != fax.AttemptEnded {
@@ -166,7 +192,11 @@ func (a *API) find(w http.ResponseWriter, r *http.Request, who principal) error 
 	if err != nil {
 		return err
 	}
-	reply(w, http.StatusOK, detailedOf(job, calls))
+	facts, err := a.config.Controller.Facts(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, detailedOf(job, calls, facts))
 	return nil
 }
 
@@ -267,6 +297,7 @@ func filterOf(r *http.Request) (controller.Filter, error) {
 		}
 		f.Limit = n
 	}
+	f.Tags = q["tag"]
 	if s := q.Get("after"); s != "" {
 		id, err := fax.ParseJobID(s)
 		if err != nil {

@@ -37,6 +37,17 @@ type form struct {
 	Gateway     string     `form:"gateway" validate:"omitempty,gateway"`
 	Window      string     `form:"window" validate:"omitempty,window"`
 	CallbackURL string     `form:"callback_url" validate:"omitempty,callback"`
+
+	Resolution     string    `form:"resolution" validate:"omitempty,oneof=standard fine superfine"`
+	Pages          fax.Pages `form:"pages"`
+	Darkness       int       `form:"darkness" validate:"min=-3,max=3"`
+	Cover          string    `form:"cover" validate:"line=64"`
+	CoverTo        string    `form:"cover_to" validate:"line=100"`
+	CoverFrom      string    `form:"cover_from" validate:"line=100"`
+	CoverSubject   string    `form:"cover_subject" validate:"line=100"`
+	CoverMessage   string    `form:"cover_message" validate:"max=2000"`
+	Tags           fax.Tags  `form:"tags"`
+	PurgeOnSuccess bool      `form:"purge_on_success"`
 }
 
 const (
@@ -71,6 +82,37 @@ func (f *form) parse(name, value string) (err error) {
 		f.Window = value
 	case "callback_url":
 		f.CallbackURL = value
+	default:
+		err = f.parsePages(name, value)
+	}
+	return err
+}
+
+// parsePages sets the fields that say what the pages look like and how the fax
+// is kept.
+func (f *form) parsePages(name, value string) (err error) {
+	switch name {
+	case "resolution":
+		f.Resolution = value
+	case "pages":
+		f.Pages = fax.Pages(value)
+		_, err = f.Pages.Ranges()
+	case "darkness":
+		f.Darkness, err = strconv.Atoi(value)
+	case "cover":
+		f.Cover = value
+	case "cover_to":
+		f.CoverTo = value
+	case "cover_from":
+		f.CoverFrom = value
+	case "cover_subject":
+		f.CoverSubject = value
+	case "cover_message":
+		f.CoverMessage = value
+	case "tags": // may be repeated
+		f.Tags, err = fax.ParseTags(string(f.Tags) + "," + value)
+	case "purge_on_success":
+		f.PurgeOnSuccess, err = strconv.ParseBool(value)
 	}
 	return err
 }
@@ -86,7 +128,17 @@ var rules = map[string]string{
 	"station_id":   "use at most 20 bytes of printable text",
 	"callback_url": "use an address like https://example.net/hook; the daemon must have a secret for webhooks",
 	"window":       "use hours like 08:00-18:00, by the clock at the number",
-	"gateway":      "use 1 to 64 letters, digits, dots, dashes and underscores",
+	"resolution":   "use standard, fine or superfine",
+	"darkness":     "use a whole number from -3 (lightest) to 3 (darkest)",
+	"cover":        "use the name of a cover, plain for instance",
+
+	"cover_to":         "use at most 100 bytes of printable text",
+	"cover_from":       "use at most 100 bytes of printable text",
+	"cover_subject":    "use at most 100 bytes of printable text",
+	"cover_message":    "use at most 2000 bytes of text",
+	"purge_on_success": "use true or false",
+
+	"gateway": "use 1 to 64 letters, digits, dots, dashes and underscores",
 }
 
 // fields validates forms.
@@ -242,6 +294,11 @@ func (f form) submission(who principal, key string) controller.Submission {
 	return controller.Submission{
 		To: string(f.To), Owner: who.owner, Priority: f.Priority, MaxAttempts: f.MaxAttempts,
 		SendAt: f.SendAt, Deadline: f.Deadline, IdempotencyKey: key,
-		Options: fax.Options{CallerID: f.From, StationID: f.StationID, Header: f.Header, Gateway: f.Gateway, Window: f.Window, CallbackURL: f.CallbackURL},
+		Options: fax.Options{
+			CallerID: f.From, StationID: f.StationID, Header: f.Header, Gateway: f.Gateway, Window: f.Window, CallbackURL: f.CallbackURL,
+			Resolution: f.Resolution, Pages: f.Pages, Darkness: f.Darkness,
+			Cover: fax.Cover{Name: f.Cover, To: f.CoverTo, From: f.CoverFrom, Subject: f.CoverSubject, Message: f.CoverMessage},
+			Tags:  f.Tags, PurgeOnSuccess: f.PurgeOnSuccess,
+		},
 	}
 }

@@ -80,14 +80,18 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, who principal) erro
 	// First listen, then read: what happens between the two is not missed.
 	notices := a.config.Controller.Notices().Listen(noticeRoom)
 	defer notices.Close()
-	read := func(ctx context.Context) (fax.Job, []fax.Attempt, error) {
+	read := func(ctx context.Context) (fax.Job, []fax.Attempt, fax.Facts, error) {
 		job, calls, err := a.config.Controller.Find(ctx, id)
 		if err == nil && !who.sees(job) {
 			err = noSuchJob
 		}
-		return job, calls, err
+		if err != nil {
+			return job, calls, fax.Facts{}, err
+		}
+		facts, err := a.config.Controller.Facts(ctx, id)
+		return job, calls, facts, err
 	}
-	job, _, err := read(r.Context())
+	job, _, _, err := read(r.Context())
 	if err != nil {
 		return err
 	}
@@ -115,7 +119,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, who principal) erro
 // stream follows one fax to its end.
 type stream struct {
 	job     fax.JobID
-	read    func(context.Context) (fax.Job, []fax.Attempt, error)
+	read    func(context.Context) (fax.Job, []fax.Attempt, fax.Facts, error)
 	notices <-chan events.Notice
 	emit    func(text []byte) error
 
@@ -158,7 +162,7 @@ func (s *stream) run(ctx context.Context) error {
 
 // tell sends the fax as it is now, unless that is known.
 func (s *stream) tell(ctx context.Context) (over bool, err error) {
-	job, calls, err := s.read(ctx)
+	job, calls, facts, err := s.read(ctx)
 	if fax.ProblemOf(err) == fax.NotFound {
 		return true, err
 	}
@@ -170,7 +174,7 @@ func (s *stream) tell(ctx context.Context) (over bool, err error) {
 			calls[i].Result.Pages = max(c.Result.Pages, s.live.Result.Pages)
 		}
 	}
-	data, err := json.Marshal(detailedOf(job, calls))
+	data, err := json.Marshal(detailedOf(job, calls, facts))
 	if err != nil {
 		panic(err) // our own types only
 	}

@@ -24,14 +24,14 @@ func TestStreamWithoutNotices(t *testing.T) {
 		s := stream{
 			job: job.ID, notices: make(chan events.Notice),
 			emit: func(b []byte) error { told.Write(b); return nil },
-			read: func(context.Context) (fax.Job, []fax.Attempt, error) {
+			read: func(context.Context) (fax.Job, []fax.Attempt, fax.Facts, error) {
 				if reads++; reads == 3 {
-					return fax.Job{}, nil, errors.New("the database is away")
+					return fax.Job{}, nil, fax.Facts{}, errors.New("the database is away")
 				}
 				if time.Since(began) > 40*time.Second {
 					job.State = fax.Failed
 				}
-				return job, nil, nil
+				return job, nil, fax.Facts{}, nil
 			},
 		}
 		if err := s.run(t.Context()); err != nil {

@@ -25,9 +25,16 @@ type faxView struct {
 	CreatedAt                           time.Time `json:"created_at"`
 	DueAt                               time.Time `json:"due_at"`
 	ConfirmedPages                      int       `json:"confirmed_pages"`
-	Cancelling                          bool      `json:"cancel_requested"`
-	Progress                            struct{ Page int }
-	Attempts                            []struct {
+	Seconds                             float64
+	Sheets                              []struct {
+		Page    int
+		Ink     float64
+		Seconds float64
+	}
+	Warnings, Tags []string
+	Cancelling     bool `json:"cancel_requested"`
+	Progress       struct{ Page int }
+	Attempts       []struct {
 		Attempt          int
 		State, Cause     string
 		Message, Gateway string
@@ -53,6 +60,16 @@ type sendCommand struct {
 	MaxAttempts string   `name:"max-attempts" placeholder:"N" help:"Calls at the most."`
 	SendAt      string   `name:"send-at" placeholder:"TIME" help:"Not before, for instance 2030-01-31T12:00:00Z."`
 	Deadline    string   `placeholder:"TIME" help:"No new call after."`
+	Resolution  string   `placeholder:"NAME" help:"standard, fine or superfine (fine)."`
+	Pages       string   `placeholder:"PAGES" help:"Which pages are sent, for instance 1-3,5,8- (all)."`
+	Darkness    string   `placeholder:"N" help:"Of greys and colours: -3 (lightest) to 3 (darkest)."`
+	Cover       string   `placeholder:"NAME" help:"Design of a cover page; plain is built in (none)."`
+	CoverTo     string   `name:"cover-to" placeholder:"TEXT" help:"Who the cover says it is for (the number)."`
+	CoverFrom   string   `name:"cover-from" placeholder:"TEXT" help:"Who the cover says it is from."`
+	Subject     string   `placeholder:"TEXT" help:"On the cover."`
+	Message     string   `placeholder:"TEXT" help:"On the cover."`
+	Tag         []string `placeholder:"WORD" help:"To find the fax by; may be repeated."`
+	Purge       bool     `name:"purge-on-success" help:"Delete the documents as soon as the fax is delivered."`
 	Once        string   `name:"idempotency-key" placeholder:"WORD" help:"The same word with the same fax sends it once (a new word)."`
 }
 
@@ -111,6 +128,16 @@ func (c sendCommand) fill(form *multipart.Writer, in io.Reader) error {
 		{"max_attempts", c.MaxAttempts},
 		{"send_at", c.SendAt},
 		{"deadline", c.Deadline},
+		{"resolution", c.Resolution},
+		{"pages", c.Pages},
+		{"darkness", c.Darkness},
+		{"cover", c.Cover},
+		{"cover_to", c.CoverTo},
+		{"cover_from", c.CoverFrom},
+		{"cover_subject", c.Subject},
+		{"cover_message", c.Message},
+		{"tags", strings.Join(c.Tag, ",")},
+		{"purge_on_success", map[bool]string{true: "true"}[c.Purge]},
 	} {
 		if f[1] == "" {
 			continue
@@ -146,16 +173,17 @@ func copyFile(to io.Writer, name string, in io.Reader) error {
 
 type listCommand struct {
 	client `embed:""`
-	Status string   `placeholder:"STATUS" help:"queued, in_progress, SUCCESS or FAILED."`
+	Status string   `placeholder:"STATUS" help:"queued, in_progress, SUCCESS, FAILED or disabled."`
 	State  []string `placeholder:"STATE" help:"A finer state, as held or retry; may be repeated."`
 	To     string   `placeholder:"NUMBER" help:"Only faxes to this number."`
+	Tag    []string `placeholder:"WORD" help:"Only faxes with this tag; may be repeated."`
 	Limit  int      `default:"20" placeholder:"N" help:"How many at the most; 0 for all (${default})."`
 }
 
 // Run lists faxes, the latest first.
 func (c listCommand) Run(s streams) error {
 	const most = 200 // that the daemon sends at once
-	query := url.Values{"state": c.State}
+	query := url.Values{"state": c.State, "tag": c.Tag}
 	for name, value := range map[string]string{"status": c.Status, "to": c.To} {
 		if value != "" {
 			query.Set(name, value)
@@ -245,6 +273,18 @@ func (d faxView) show(out io.Writer) error {
 	}
 	if d.Error != "" {
 		fmt.Fprintf(t, "why\t%s (%s)\n", visible(d.Error), d.Cause)
+	}
+	if len(d.Tags) > 0 {
+		fmt.Fprintf(t, "tags\t%s\n", visible(strings.Join(d.Tags, ", ")))
+	}
+	if d.Seconds > 0 {
+		fmt.Fprintf(t, "on the line\tabout %s\n", time.Duration(d.Seconds)*time.Second)
+	}
+	for _, p := range d.Sheets {
+		fmt.Fprintf(t, "page %d\t%.0f s, %.1f %% ink\n", p.Page, p.Seconds, 100*p.Ink)
+	}
+	for _, w := range d.Warnings {
+		fmt.Fprintf(t, "beware\t%s\n", visible(w))
 	}
 	for _, a := range d.Attempts {
 		how := cmp.Or(a.Cause, a.State)

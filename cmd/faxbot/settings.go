@@ -50,6 +50,8 @@ type storageSettings struct {
 	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
 	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
 	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
+	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
+	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
 	Host        string `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
 }
 
@@ -96,6 +98,7 @@ type faxSettings struct {
 	CallerID  string `name:"caller-id" env:"FREESWITCH_CALLER_ID_NUMBER" placeholder:"NUMBER" validate:"callerid" help:"Calling number (left to the gateway)."`
 	StationID string `name:"station-id" env:"FAX_LOCAL_STATION_ID" placeholder:"TEXT" validate:"max=20,printascii" help:"Shown on the other machine's display, usually the own number; at most 20 characters."`
 	Header    string `name:"header" env:"FAX_HEADER" placeholder:"TEXT" validate:"max=50,line" help:"Printed above each page; at most 50 characters."`
+	Disabled  bool   `name:"fax-disabled" env:"FAX_DISABLED" help:"Take faxes in and convert them, but call nobody: they are held with the status \"disabled\"."`
 	OnUnknown string `name:"on-unknown" default:"hold" env:"FAXBOT_ON_UNKNOWN" placeholder:"hold|retry" validate:"oneof=hold retry" help:"What follows when nobody can know whether pages arrived: ask a person, or risk sending them twice (${default})."`
 }
 
@@ -130,6 +133,7 @@ func (s settings) hostName() (string, error) {
 func (s settings) controller() controller.Config {
 	return controller.Config{
 		Policy: s.policy(),
+		Covers: s.Storage.CoverDir,
 		Socket: freeswitch.ListenerConfig{
 			Address: s.Socket.Listen,
 			Allow:   networks(s.Socket.Allow),
@@ -154,6 +158,10 @@ func (s settings) policy() controller.Policy {
 			Password: string(s.Switch.Password),
 		},
 		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
+
+		PurgeOnSuccess: s.Storage.Purge,
+
+		Disabled:  s.Fax.Disabled,
 		T38:       s.Switch.T38,
 		Ring:      s.Switch.Ring,
 		Grace:     s.Switch.Grace,
