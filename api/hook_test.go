@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch/simulator"
 )
 
 const hookPath = "/_internal/freeswitch/outbound_result"
@@ -29,6 +30,7 @@ func TestHookForms(t *testing.T) {
 	bodies := []string{
 		`{"job_id":"%s"}`,
 		`{"job_id":"%s","fax_document_transferred_pages":,"uuid":"` + call + `"}`,
+		`{"job_id":"%s","fax_status":"","fax_result_text":"","fax_document_transferred_pages":,"uuid":"` + call + `"}`,
 		`{"job_id":"%s","fax_document_transferred_pages":"","fax_status":""}`,
 		`{"job_id":"%s","fax_document_transferred_pages":null,"fax_result_code":"48","fax_status":"0"}`,
 		`{"job_id":"%s","fax_document_transferred_pages":"1","fax_result_code":48,"fax_status":0}`,
@@ -51,6 +53,28 @@ func TestHookForms(t *testing.T) {
 	}
 	if after := string(s.get("/fax/" + id).body); after != before {
 		t.Errorf("the hook changed a delivered fax:\n%s\n%s", before, after)
+	}
+}
+
+// What FreeSWITCH posts for the snippet that circulates, in the middle of a
+// call: no JSON, and silence about a fax that is under way. It is taken, ends
+// nothing, and the fax gets its true end.
+func TestHookThatCirculates(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.sim.Script("15551230077", simulator.Outcome{Line: simulator.StallPage})
+	id := s.send("15551230077")
+	call := s.until(id, fax.Sending).fields["attempts"].([]any)[0].(map[string]any)["id"].(string)
+	for range 3 {
+		s.report(secret, `{"job_id":"`+id+`","fax_status":"","fax_result_text":"","fax_document_transferred_pages":,"uuid":"`+call+`"}`).ok(200)
+	}
+	if a := s.get("/fax/" + id); a.fields["state"] != string(fax.Sending) {
+		t.Errorf("the fax under way is %v", a.fields["state"])
+	}
+	s.do(request{method: "DELETE", path: "/fax/" + id}).ok(200)
+	s.until(id, fax.Cancelled)
+	if n := s.dials(); n != 1 {
+		t.Errorf("%d calls were placed", n)
 	}
 }
 

@@ -193,7 +193,7 @@ func TestHookWithoutShell(t *testing.T) {
 			t.Errorf("%q: %s %q", text, command, argv)
 			continue
 		}
-		body := string(events.Unescape([]byte(argv[8]))) // switch_url_decode
+		body := events.Unescape([]byte(argv[8])) // switch_url_decode
 		believed(t, body)
 		if plain := regexp.MustCompile(`^[\w ]*$`); plain.MatchString(text) {
 			if h, _ := events.ParseHook([]byte(body)); h.Fax.Text != text {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,8 +112,8 @@ func Files(s Site, parts ...Part) ([]File, error) {
 			if err := pages.ExecuteTemplate(&text, f.page, s); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.page, err)
 			}
-			folder := strings.NewReplacer("CONTEXT", s.Route.Context, "GATEWAY", s.Gateway.Name).Replace(f.path)
-			files = append(files, File{Path: folder, Part: part, Secret: f.secret, Text: text.Bytes()})
+			place := strings.NewReplacer("CONTEXT", s.Route.Context, "GATEWAY", s.Gateway.Name).Replace(f.path)
+			files = append(files, File{Path: place, Part: part, Secret: f.secret, Text: text.Bytes()})
 		}
 	}
 	return files, nil
@@ -233,6 +232,3 @@ func literal(s string) string {
 	s = strings.ReplaceAll(attribute(s), "$", "&#36;")
 	return preprocessed.ReplaceAllStringFunc(s, func(word string) string { return word[:1] + "&#45;" + word[2:] })
 }
-
-// Base is the name of the file alone.
-func (f File) Base() string { return path.Base(f.Path) }
