@@ -71,7 +71,7 @@ func TestHookThatCirculates(t *testing.T) {
 	if a := s.get("/fax/" + id); a.fields["state"] != string(fax.Sending) {
 		t.Errorf("the fax under way is %v", a.fields["state"])
 	}
-	s.do(request{method: "DELETE", path: "/fax/" + id}).ok(200)
+	s.do(request{method: "DELETE", path: "/fax/" + id}).ok(202)
 	s.until(id, fax.Cancelled)
 	if n := s.dials(); n != 1 {
 		t.Errorf("%d calls were placed", n)
