@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINTER  := v2.15.0
 lint    := bin/golangci-lint-$(LINTER)/golangci-lint
 
-.PHONY: build demo test lint lint-tool vet chaos fuzz bench clean simulate
+.PHONY: build demo test lint lint-tool vet chaos fuzz bench clean simulate packages packages-test
 .DEFAULT_GOAL := build
 
 # One static binary. The go command knows best whether it is out of date.
@@ -60,6 +60,22 @@ bench:
 	@.ci/deps demo
 	@mkdir -p bin && go test -p 1 -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES) | tee bin/bench.txt
 	@grep -E '^(RATIO|FIGURE) ' bin/bench.txt
+
+# deb and rpm for this commit; the same commit gives the same bytes. Where git
+# describe says v1.2.0-3-gabc the version is 1.2.0+3.gabc.
+NFPM    := v2.43.0
+RELEASE ?= $(shell git describe --tags --match 'v[0-9]*' --dirty=+dirty 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g')
+RELEASE := $(or $(RELEASE),0.0.0+$(shell git rev-list --count HEAD 2>/dev/null).g$(VERSION:-dirty=.dirty))
+packages: build
+	@cd contrib/package && for kind in deb rpm; do \
+		SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) RELEASE=$(RELEASE) ARCH=$$(go env GOARCH) GOFLAGS= \
+			go run github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM) package --packager $$kind --target ../../bin/ || exit 1; done
+
+# The packages for real: installed, started, faxing through the simulator,
+# upgraded, removed and purged, on systems in folders of their own. As root.
+packages-test:
+	@.ci/deps packages
+	contrib/package/try.sh
 
 clean:
 	rm -rf bin

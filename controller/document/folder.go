@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -109,17 +110,14 @@ func (f *Folder) open() error {
 func (f *Folder) makeStage(all string) error {
 	var failed error
 	for range 10 {
-		stage, err := os.MkdirTemp(all, "")
-		if err != nil {
-			return err
-		}
-		lock, err := lockStage(stage)
+		stage := filepath.Join(all, rand.Text())
+		err := mkdir(stage)
 		if err == nil {
-			if err = setMode(stage); err == nil {
-				f.stage, f.lock = stage, lock
-				return nil
-			}
-			_ = lock.Close()
+			f.lock, err = lockStage(stage)
+		}
+		if err == nil {
+			f.stage = stage
+			return nil
 		}
 		failed = err
 	}
@@ -324,20 +322,18 @@ func (f *Folder) Jobs() iter.Seq2[fax.JobID, error] {
 	}
 }
 
-// mkdir makes one folder as doc.go describes, whatever the umask.
+// mkdir makes one folder as doc.go describes, whatever the umask. Where the
+// umask is right already there is no chmod, which a hardened service may not
+// use on a folder with a set-group-id bit.
 func mkdir(path string) error {
 	if err := os.Mkdir(path, dirMode); err != nil {
 		return err
 	}
-	return setMode(path)
-}
-
-func setMode(dir string) error {
-	st, err := os.Stat(dir)
-	if err != nil {
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm() == dirMode {
 		return err
 	}
-	return os.Chmod(dir, dirMode|st.Mode()&fs.ModeSetgid)
+	return os.Chmod(path, dirMode|st.Mode()&fs.ModeSetgid)
 }
 
 // writeFile writes and syncs a new file.
