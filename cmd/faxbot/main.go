@@ -40,6 +40,7 @@ type commands struct {
 	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
 	Dialplan dialplanCommand `cmd:"" help:"Print or write what FreeSWITCH's configuration needs for this daemon."`
 	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`
+	Import   importCommand   `cmd:"" help:"Take over the keys and the history of an earlier Faxbot."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

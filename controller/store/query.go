@@ -67,11 +67,15 @@ func (f Filter) where() (string, []any) {
 	return strings.Join(clauses, " AND "), args
 }
 
-// Find returns the job, or fax.NotFound.
+// Find returns the job, or fax.NotFound. A job that was taken over from an
+// earlier Faxbot is found by the id that it had there, too.
 func (s *Store) Find(ctx context.Context, id fax.JobID) (fax.Job, error) {
 	var row jobRow
 	err := s.get(ctx, &row, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id)
-	return row.job(), orNotFound(err, "Job not found")
+	if errors.Is(err, sql.ErrNoRows) {
+		return s.findEarlier(ctx, id)
+	}
+	return row.job(), err
 }
 
 // List returns jobs, the latest submitted first.
