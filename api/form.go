@@ -32,7 +32,7 @@ type form struct {
 	MaxAttempts int        `form:"max_attempts" validate:"omitempty,min=1,max=100"`
 	SendAt      time.Time  `form:"send_at"`
 	Deadline    time.Time  `form:"deadline" validate:"omitempty,gt"`
-	Header      string     `form:"header" validate:"line=100"`
+	Header      string     `form:"header" validate:"line=50"`
 	StationID   string     `form:"station_id" validate:"line=20"`
 	Gateway     string     `form:"gateway" validate:"omitempty,gateway"`
 	Window      string     `form:"window" validate:"omitempty,window"`
@@ -124,10 +124,11 @@ var rules = map[string]string{
 	"max_attempts": "use a whole number from 1 to 100",
 	"send_at":      "use a time like 2030-01-31T12:00:00Z",
 	"deadline":     "use a time in the future like 2030-01-31T12:00:00Z",
-	"header":       "use at most 100 bytes of printable text",
+	"header":       "use at most 50 bytes of printable text",
 	"station_id":   "use at most 20 bytes of printable text",
 	"callback_url": "use an address like https://example.net/hook; the daemon must have a secret for webhooks",
-	"window":       "use hours like 08:00-18:00, by the clock at the number",
+	"window":       "use hours like 08:00-18:00, by the clock at the number, or always",
+	"gateway":      "use 1 to 64 letters, digits, dots, dashes and underscores, or several names with commas between them",
 	"resolution":   "use standard, fine or superfine",
 	"darkness":     "use a whole number from -3 (lightest) to 3 (darkest)",
 	"cover":        "use the name of a cover, plain for instance",
@@ -137,8 +138,6 @@ var rules = map[string]string{
 	"cover_subject":    "use at most 100 bytes of printable text",
 	"cover_message":    "use at most 2000 bytes of text",
 	"purge_on_success": "use true or false",
-
-	"gateway": "use 1 to 64 letters, digits, dots, dashes and underscores",
 }
 
 // fields validates forms.
@@ -153,7 +152,7 @@ func newFields(callback func(url string) error) fields {
 	for tag, ok := range map[string]func(s, limit string) bool{
 		"callerid": func(s, _ string) bool { return dialplan.CheckCallerID(s) == nil },
 		"callback": func(s, _ string) bool { return callback != nil && callback(s) == nil },
-		"gateway":  func(s, _ string) bool { return dialplan.CheckGateway(s) == nil },
+		"gateway":  func(s, _ string) bool { return controller.CheckGateways(s) == nil },
 		"window":   func(s, _ string) bool { _, err := plan.ParseWindow(s); return err == nil },
 		"line": func(s, limit string) bool {
 			n, err := strconv.Atoi(limit)

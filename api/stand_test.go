@@ -93,7 +93,7 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 		Store: db, Documents: docs, Link: c.link,
 		Socket: freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
 		Policy: controller.Policy{
-			Gateways: controller.Gateways("carrier", 0, 10000),
+			Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}},
 			Switch:   controller.Switch{Address: c.link.Address, Password: c.link.Password},
 			T38:      true, Grace: time.Second,
 		},

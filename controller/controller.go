@@ -106,7 +106,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	}
 	ctl.policy.Store(policy)
 	ctl.link = freeswitch.NewLink(c.Link, ctl.heardOnLink, ctl.linked)
-	ctl.gateways = newGateways(policy.Gateways, c.Logger)
+	ctl.gateways = newGateways(policy.gateways(), c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
 	if err := ctl.checkAdvertise(); err != nil {
 		return nil, errors.Join(err, listener.Close())

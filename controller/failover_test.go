@@ -10,7 +10,7 @@ import (
 )
 
 func through(names string) func(*controller.Config) {
-	return func(c *controller.Config) { c.Gateways = controller.Gateways(names, 0, 10000) }
+	return func(c *controller.Config) { c.Gateways = gatewaysNamed(names) }
 }
 
 // What the first gateway cannot take goes through the second at once, at no

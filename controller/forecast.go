@@ -20,13 +20,13 @@ func (c *Controller) Plan(ctx context.Context, id fax.JobID) (plan.Forecast, err
 		return plan.Forecast{}, err
 	}
 	now := time.Now()
-	q := c.gateways.queue()
+	q := c.gateways.queue(c.policy.Load().ways(job))
 	if job.State == fax.Queued || job.State == fax.Retry {
 		if q.Ahead, err = c.store.Ahead(ctx, job, now); err != nil {
 			return plan.Forecast{}, err
 		}
 	}
-	return plan.Expect(c.situation(job, calls, known, c.gateways.plans(nil, now), now), q), nil
+	return plan.Expect(c.situation(job, calls, known, nil, now), q), nil
 }
 
 // Destination is what is remembered of a number, fax.NotFound when nothing is.

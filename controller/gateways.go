@@ -12,8 +12,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// gateways are the ways out that the operator listed, the preferred first. Each
-// has a breaker: while a gateway fails, it gets no calls but one now and then
+// gateways are the ways out that the operator listed. Each has a breaker: while a gateway fails, it gets no calls but one now and then
 // that finds out whether it works again. Faxes that name a gateway of their own
 // which is not listed pass by.
 type gateways struct {
@@ -115,16 +114,21 @@ func (gs *gateways) room(now time.Time) (room map[string]int, wait time.Duration
 	return room, wait
 }
 
-// plans are the gateways as the planner sees them. Those without room now are
-// closed; with room nil, those that rest.
-func (gs *gateways) plans(room map[string]int, now time.Time) []plan.Gateway {
+// plans are gateways as the planner sees them. Those without room now are
+// closed; with room nil, those that rest. One that is not listed is open.
+func (gs *gateways) plans(names []string, room map[string]int, now time.Time) []plan.Gateway {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	list := make([]plan.Gateway, len(gs.list))
-	for i, g := range gs.list {
-		list[i] = plan.Gateway{Name: g.name, Closed: now.Before(g.restUntil)}
+	list := make([]plan.Gateway, len(names))
+	for i, name := range names {
+		list[i].Name = name
+		g := gs.find(name)
+		if g == nil {
+			continue
+		}
+		list[i].Listed, list[i].Closed = true, now.Before(g.restUntil)
 		if room != nil {
-			list[i].Closed = room[g.name] <= 0
+			list[i].Closed = room[name] <= 0
 		}
 	}
 	return list
@@ -215,13 +219,15 @@ func (gs *gateways) channels() (each map[string]int, all int) {
 	return each, all
 }
 
-// queue is how fast all gateways together take calls.
-func (gs *gateways) queue() (q plan.Queue) {
+// queue is how fast some gateways together take calls.
+func (gs *gateways) queue(names []string) (q plan.Queue) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	for _, g := range gs.list {
-		q.Lines += g.channels
-		q.CPS += float64(g.pace.Limit())
+	for _, name := range names {
+		if g := gs.find(name); g != nil {
+			q.Lines += g.channels
+			q.CPS += float64(g.pace.Limit())
+		}
 	}
 	return q
 }

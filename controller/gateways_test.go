@@ -15,7 +15,7 @@ func callThrough(gateway string) fax.Attempt {
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	gs := newGateways(Gateways("a, b", 10, 100), slog.New(slog.DiscardHandler))
+	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, slog.New(slog.DiscardHandler))
 	state := func(want string, room int) {
 		t.Helper()
 		a := gs.find("a")
@@ -36,7 +36,7 @@ func TestBreaker(t *testing.T) {
 	state("working", 10)
 	end(fax.Trunk)
 	state("resting", 0)
-	if plans := gs.plans(nil, now); !plans[0].Closed || plans[1].Closed {
+	if plans := gs.plans([]string{"a", "b", "c"}, nil, now); !plans[0].Closed || plans[1].Closed || plans[2].Closed || plans[2].Listed {
 		t.Errorf("%+v", plans)
 	}
 	if room, wait := gs.room(now); room["a"] != 0 || room["b"] != 10 || wait > time.Second {
@@ -94,16 +94,16 @@ func TestRemaining(t *testing.T) {
 func TestGatewaysReplaced(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	gs := newGateways(Gateways("a,b", 10, 100), slog.New(slog.DiscardHandler))
+	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, slog.New(slog.DiscardHandler))
 	gs.ended(callThrough("a"), fax.Misconfigured, now)
-	gs.set(append(Gateways("c", 5, 20), Gateways("a", 3, 50)...))
+	gs.set([]Gateway{{Name: "c", Channels: 5, CPS: 20}, {Name: "a", Channels: 3, CPS: 50}})
 	if a, c := gs.find("a"), gs.find("c"); a.state(now) != "misconfigured" || c.state(now) != "working" || c.room(now) != 2 || gs.listed("b") {
 		t.Errorf("%+v %+v", a, c)
 	}
 	if each, all := gs.channels(); each["a"] != 3 || each["c"] != 5 || all != 8 {
 		t.Errorf("%v %d", each, all)
 	}
-	if q := gs.queue(); q.CPS != 70 || q.Lines != 8 {
+	if q := gs.queue([]string{"a", "c", "unlisted"}); q.CPS != 70 || q.Lines != 8 {
 		t.Errorf("%+v", q)
 	}
 	gs.ended(callThrough("b"), fax.Trunk, now) // of a call that outlived it

@@ -10,12 +10,13 @@ import (
 	"faxbot/controller/store"
 )
 
-// situation is what the planner decides from.
-func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Destination, gateways []plan.Gateway, now time.Time) plan.Situation {
+// situation is what the planner decides from. room is what each gateway may
+// still get; nil when only those that rest are closed.
+func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Destination, room map[string]int, now time.Time) plan.Situation {
 	p := c.policy.Load()
 	return plan.Situation{
-		Job: job, Calls: calls, Known: known, Gateways: gateways, Now: now, Random: rand.Float64,
-		Policy: plan.Policy{T38: p.T38, OnUnknown: p.OnUnknown},
+		Job: job, Calls: calls, Known: known, Gateways: c.gateways.plans(p.ways(job), room, now), Now: now, Random: rand.Float64,
+		Policy: p.plan(),
 	}
 }
 
@@ -38,7 +39,7 @@ func (c *Controller) decide(ctx context.Context, job fax.Job, this fax.Attempt, 
 	}
 	c.gateways.ended(this, r.Cause, now)
 	learned := plan.Learn(known, this, time.Time{}, now)
-	d := plan.After(c.situation(job, calls, learned, c.gateways.plans(nil, now), now))
+	d := plan.After(c.situation(job, calls, learned, nil, now))
 	if d.Draw != "" {
 		d = c.draw(ctx, job, d)
 	}

@@ -2,16 +2,20 @@ package controller
 
 import (
 	"fmt"
-	"strings"
 	"time"
+	"unicode/utf8"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/plan"
 	"faxbot/dialplan"
 )
 
 // Policy is what may change while the daemon runs; see Controller.Apply.
 type Policy struct {
-	Gateways []Gateway // the ways out, the preferred first; at least one
+	// Gateways are the ways out, the preferred first, at least one; Routes are
+	// others for some numbers, those with the longest fitting prefix.
+	Gateways []Gateway
+	Routes   []Route
 	Switch   Switch
 
 	T38  bool          // offer T.38
@@ -23,6 +27,9 @@ type Policy struct {
 	CallerID  string // defaults of jobs that name none
 	StationID string
 	Header    string
+	// Continued has the header of a call that goes on with a fax say so.
+	Continued bool
+	Window    string // hours of jobs that name none, by the clock at the number; "" for all
 
 	// Retention is how long documents are kept after their fax has ended; 0
 	// keeps them for ever.
@@ -40,53 +47,24 @@ type Policy struct {
 	OnUnknown fax.Next
 }
 
-// Gateway is a way out to the telephone network.
-type Gateway struct {
-	Name     string  // in mod_sofia
-	Channels int     // calls at once; default 100
-	CPS      float64 // new calls per second; default 10
-}
-
 // Switch is where FreeSWITCH takes commands (mod_event_socket).
 type Switch struct {
 	Address  string // HOST:PORT
 	Password string
 }
 
-// Gateways makes the list of gateways that names names, with commas between
-// them, each with the same limits.
-func Gateways(names string, channels int, cps float64) []Gateway {
-	var list []Gateway
-	for name := range strings.SplitSeq(names, ",") {
-		list = append(list, Gateway{Name: strings.TrimSpace(name), Channels: channels, CPS: cps})
-	}
-	return list
-}
-
 // checked returns the policy with its defaults, or says what is wrong with it.
 func (p Policy) checked() (*Policy, error) {
-	if len(p.Gateways) == 0 {
-		return nil, fax.Errorf(fax.Invalid, "FREESWITCH_GATEWAY_NAME: there is no gateway")
+	var err error
+	if p.Gateways, err = checkList(p.Gateways); err != nil {
+		return nil, fmt.Errorf("FREESWITCH_GATEWAY_NAME: %w", err)
 	}
-	list := make([]Gateway, len(p.Gateways))
-	seen := map[string]bool{}
-	for i, g := range p.Gateways {
-		if err := dialplan.CheckGateway(g.Name); err != nil {
-			return nil, fmt.Errorf("FREESWITCH_GATEWAY_NAME: %w", err)
-		}
-		if seen[g.Name] {
-			return nil, fax.Errorf(fax.Invalid, "FREESWITCH_GATEWAY_NAME: %s is listed twice", g.Name)
-		}
-		seen[g.Name] = true
-		if g.Channels <= 0 {
-			g.Channels = 100
-		}
-		if g.CPS <= 0 {
-			g.CPS = 10
-		}
-		list[i] = g
+	if p.Routes, err = checkRoutes(p.Routes); err != nil {
+		return nil, fmt.Errorf("FREESWITCH_ROUTES: %w", err)
 	}
-	p.Gateways = list
+	if _, err := plan.ParseWindow(p.Window); err != nil {
+		return nil, fmt.Errorf("FAXBOT_WINDOW: %w", err)
+	}
 	if err := dialplan.CheckCallerID(p.CallerID); err != nil {
 		return nil, fmt.Errorf("FREESWITCH_CALLER_ID_NUMBER: %w", err)
 	}
@@ -100,6 +78,30 @@ func (p Policy) checked() (*Policy, error) {
 		p.OnUnknown = fax.Hold
 	}
 	return &p, nil
+}
+
+// plan is the part that the planner knows.
+func (p *Policy) plan() plan.Policy {
+	window, _ := plan.ParseWindow(p.Window) // checked
+	return plan.Policy{T38: p.T38, OnUnknown: p.OnUnknown, Window: window}
+}
+
+// header is what is printed above the pages of a call. The fax engine prints
+// none that is longer than maxHeader, so a note takes its room from the text.
+func (p *Policy) header(job fax.Job, how fax.Parameters) string {
+	text := or(job.Options.Header, p.Header)
+	if !p.Continued || how.StartPage == 0 {
+		return text
+	}
+	note := fmt.Sprintf("(continued, page %d of %d)", how.StartPage+1, job.Pages)
+	if text == "" {
+		return note
+	}
+	for len(text)+1+len(note) > maxHeader {
+		_, last := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-last]
+	}
+	return text + " " + note
 }
 
 // Apply replaces the policy, from the next call on; calls under way go on as
@@ -116,7 +118,7 @@ func (c *Controller) Apply(p Policy) error {
 	}
 	c.applying.Lock()
 	defer c.applying.Unlock()
-	c.gateways.set(next.Gateways)
+	c.gateways.set(next.gateways())
 	c.policy.Store(next)
 	if at := c.link.Address(); at == next.Switch.Address {
 		c.link.Move(at, next.Switch.Password)

@@ -38,14 +38,14 @@ func TestApply(t *testing.T) {
 	h.until(running, fax.Sending)
 	h.page(running, 1)
 	h.apply(func(p *controller.Policy) {
-		p.Gateways, p.CallerID, p.Header = controller.Gateways("second", 0, 10000), "+15550001111", "Clinic"
+		p.Gateways, p.CallerID, p.Header = gatewaysNamed("second"), "+15550001111", "Clinic"
 		p.Ring, p.Grace = time.Second, time.Millisecond
 	})
 	if job, attempts, err := h.Find(t.Context(), running); err != nil || job.State != fax.Sending || attempts[0].Gateway != "carrier" {
 		t.Errorf("the call under way: %+v %v", job, err)
 	}
 	h.apply(func(p *controller.Policy) {
-		p.Gateways, p.CallerID, p.Header = controller.Gateways("second", 0, 10000), "+15550001111", "Clinic"
+		p.Gateways, p.CallerID, p.Header = gatewaysNamed("second"), "+15550001111", "Clinic"
 	})
 	next := h.submit("15551230051", 1)
 	_, attempts := h.until(next, fax.Done)
@@ -68,8 +68,8 @@ func TestApplyRefuses(t *testing.T) {
 	h := newHouse(t, simulator.Config{Speed: 200}, nil)
 	for name, edit := range map[string]func(*controller.Policy){
 		"no gateway":    func(p *controller.Policy) { p.Gateways = nil },
-		"a gateway":     func(p *controller.Policy) { p.Gateways = controller.Gateways("a/b", 0, 0) },
-		"one two times": func(p *controller.Policy) { p.Gateways = controller.Gateways("carrier,carrier", 0, 0) },
+		"a gateway":     func(p *controller.Policy) { p.Gateways = gatewaysNamed("a/b") },
+		"one two times": func(p *controller.Policy) { p.Gateways = gatewaysNamed("carrier,carrier") },
 		"caller id":     func(p *controller.Policy) { p.CallerID = "me" },
 	} {
 		p := h.policy()

@@ -39,7 +39,7 @@ func (c *Controller) Ready(ctx context.Context) []Check {
 		}
 		return nil
 	}))
-	for i, g := range c.policy.Load().Gateways {
+	for i, g := range c.policy.Load().gateways() {
 		name, check := g.Name, "gateway"
 		if i > 0 {
 			check += " " + name

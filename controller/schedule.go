@@ -53,12 +53,18 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	}
 	core := c.link.Core()
 	suspects := map[fax.JobID]string{}
+	early := map[fax.JobID]time.Time{} // their window has closed while they waited
+	policy := c.policy.Load().plan()
 	planned := map[fax.JobID]string{} // gateways; the store may ask for a job twice
 	claimed, err := c.store.Claim(ctx, store.ClaimRequest{
 		Now: now, Limit: n, LeaseUntil: now.Add(lease),
 		Channels: channels,
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
-			if c.isBusy(one.Job.To) || plan.Opening(one.Job, now).After(now) {
+			if c.isBusy(one.Job.To) {
+				return fax.Attempt{}, false
+			}
+			if opens := policy.Opening(one.Job, now); opens.After(now) {
+				early[one.Job.ID] = opens
 				return fax.Attempt{}, false
 			}
 			if why := plan.Suspect(one.Known); why != "" && len(one.Previous) == 0 {
@@ -66,7 +72,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 				return fax.Attempt{}, false
 			}
 			left := remaining(room, one.Free, planned, one.Job.ID)
-			next := plan.Next(c.situation(one.Job, one.Previous, one.Known, c.gateways.plans(left, now), now))
+			next := plan.Next(c.situation(one.Job, one.Previous, one.Known, left, now))
 			if planned[one.Job.ID] = next.Gateway; next.Gateway == "" {
 				return fax.Attempt{}, false
 			}
@@ -84,6 +90,9 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	}
 	for id, why := range suspects {
 		c.hold(ctx, id, fax.NotAFax, why)
+	}
+	if err := c.store.Postpone(ctx, early); err != nil && ctx.Err() == nil {
+		c.log.Error("faxes could not be put off to their hours", "error", err)
 	}
 	for _, one := range claimed {
 		c.gateways.placed(one.Attempt, now)
@@ -140,7 +149,7 @@ func (k *call) dial() {
 	text, err := dialplan.Call{
 		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
 		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: c.config.Advertise, Route: c.config.Route,
-		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: or(k.job.Options.Header, k.policy.Header),
+		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: k.policy.header(k.job, a.Parameters),
 		Parameters: a.Parameters,
 	}.Originate()
 	if err != nil {

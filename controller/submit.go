@@ -62,12 +62,12 @@ const (
 	maxAttempts  = 100
 	maxLifetime  = 30 * 24 * time.Hour
 	maxIdent     = 20 // T.30 5.3.6.1.1
-	maxHeader    = 100
+	maxHeader    = 50 // spandsp prints none that is longer (t30.h, T30_MAX_PAGE_HEADER_INFO)
 	maxKeyLength = 255
 )
 
 // check returns the number and refuses what cannot be sent.
-func (s Submission) check(now time.Time) (fax.Number, error) {
+func (s Submission) check(p plan.Policy, now time.Time) (fax.Number, error) {
 	number, err := fax.ParseNumber(s.To)
 	if err != nil {
 		return "", err
@@ -78,10 +78,8 @@ func (s Submission) check(now time.Time) (fax.Number, error) {
 	if err := checkPages(s.Options); err != nil {
 		return "", err
 	}
-	if s.Options.Gateway != "" {
-		if err := dialplan.CheckGateway(s.Options.Gateway); err != nil {
-			return "", err
-		}
+	if err := CheckGateways(s.Options.Gateway); err != nil {
+		return "", err
 	}
 	invalid := func(format string, args ...any) (fax.Number, error) {
 		return "", fax.Errorf(fax.Invalid, format, args...)
@@ -90,8 +88,7 @@ func (s Submission) check(now time.Time) (fax.Number, error) {
 		return "", err
 	}
 	switch {
-	case s.Options.Window != "" && !s.Deadline.IsZero() &&
-		plan.Opening(fax.Job{To: number, Options: s.Options}, later(s.SendAt, now)).After(s.Deadline):
+	case !s.Deadline.IsZero() && p.Opening(fax.Job{To: number, Options: s.Options}, later(s.SendAt, now)).After(s.Deadline):
 		return invalid("deadline is before the window opens")
 	case len(s.Options.StationID) > maxIdent || !printable(s.Options.StationID):
 		return invalid("station_id must have at most %d printable characters", maxIdent)
@@ -142,8 +139,8 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 	if c.isDraining() {
 		return fax.Job{}, false, errDraining
 	}
-	now := time.Now()
-	number, err := s.check(now)
+	now, policy := time.Now(), c.policy.Load().plan()
+	number, err := s.check(policy, now)
 	if err != nil {
 		return fax.Job{}, false, err
 	}
@@ -168,8 +165,8 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 		ID: r.id, To: number, Owner: s.Owner, Options: options, Documents: documents,
 		Priority: s.Priority, MaxAttempts: s.MaxAttempts, DueAt: s.SendAt, Deadline: s.Deadline,
 	}
-	if s.Options.Window != "" {
-		job.DueAt = plan.Opening(job, later(s.SendAt, now))
+	if kept := s.Options.Window; kept != plan.Always && (kept != "" || policy.Window != plan.Window{}) {
+		job.DueAt = policy.Opening(job, later(s.SendAt, now))
 		if job.Deadline.IsZero() {
 			// The window may close before the fax is delivered; tomorrow is
 			// another day.

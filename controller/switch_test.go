@@ -84,7 +84,7 @@ func TestRealSwitch(t *testing.T) {
 	f = append(f, "", "", "")
 	h := &house{t: t, dir: t.TempDir(), patience: 5 * time.Minute}
 	h.link = freeswitch.LinkConfig{Name: "test", Address: f[0], Password: f[1]}
-	h.open(func(c *controller.Config) { c.Gateways, c.Grace = controller.Gateways(f[2], 0, 10000), 15*time.Second })
+	h.open(func(c *controller.Config) { c.Gateways, c.Grace = gatewaysNamed(f[2]), 15*time.Second })
 	t.Cleanup(func() { h.close() })
 	testCalls(t, h, farEnds{machine: f[3], busy: f[4], person: f[5], nobody: f[6]})
 }

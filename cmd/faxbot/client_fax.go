@@ -54,8 +54,8 @@ type sendCommand struct {
 	From        string   `placeholder:"NUMBER" help:"Calling number."`
 	Header      string   `placeholder:"TEXT" help:"Printed above each page."`
 	StationID   string   `name:"station-id" placeholder:"TEXT" help:"Shown on the other machine's display."`
-	Gateway     string   `placeholder:"NAME" help:"Way out to the telephone network."`
-	Window      string   `placeholder:"HH:MM-HH:MM" help:"Hours in which to call, by the clock at the number."`
+	Gateway     string   `placeholder:"NAME" help:"Way out to the telephone network; several with commas between them, the preferred first."`
+	Window      string   `placeholder:"HH:MM-HH:MM" help:"Hours in which to call, by the clock at the number; or always."`
 	Priority    string   `placeholder:"N" help:"0 (last) to 255 (first)."`
 	MaxAttempts string   `name:"max-attempts" placeholder:"N" help:"Calls at the most."`
 	SendAt      string   `name:"send-at" placeholder:"TIME" help:"Not before, for instance 2030-01-31T12:00:00Z."`

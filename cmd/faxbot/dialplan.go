@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/dialplan"
 )
@@ -185,9 +184,10 @@ func (s settings) site() (dialplan.Site, error) {
 	if len(lines) > 0 {
 		return dialplan.Site{}, &settingsError{lines}
 	}
+	gateways, _ := s.Switch.ways()
 	return dialplan.Site{
 		Socket: socket, Route: s.Switch.route(), HookURL: hook, HookSecret: string(s.Switch.HookSecret),
-		Gateway: dialplan.Gateway{Name: controller.Gateways(s.Switch.Gateway, 0, 0)[0].Name},
+		Gateway: dialplan.Gateway{Name: gateways[0].Name},
 		Port:    s.Switch.Port, Password: string(s.Switch.Password),
 		StationID: s.Fax.StationID, Header: s.Fax.Header,
 	}, nil

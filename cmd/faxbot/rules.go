@@ -12,6 +12,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"faxbot/controller"
+	"faxbot/controller/plan"
 	"faxbot/controller/webhook"
 	"faxbot/dialplan"
 )
@@ -29,9 +30,19 @@ func (e *settingsError) Error() string {
 
 // rules are those that the settings need and the validator does not have.
 var rules = map[string]validator.Func{
-	"listen":   func(f validator.FieldLevel) bool { return isListen(f.Field().String()) },
-	"network":  func(f validator.FieldLevel) bool { _, err := network(f.Field().String()); return err == nil },
-	"gateways": func(f validator.FieldLevel) bool { return areGateways(f.Field().String()) },
+	"listen":  func(f validator.FieldLevel) bool { return isListen(f.Field().String()) },
+	"network": func(f validator.FieldLevel) bool { _, err := network(f.Field().String()); return err == nil },
+	"gateways": func(f validator.FieldLevel) bool {
+		_, err := controller.ParseGateways(f.Field().String())
+		return err == nil
+	},
+	"routes": func(f validator.FieldLevel) bool {
+		_, err := controller.ParseRoutes(f.Field().String())
+		return err == nil
+	},
+	"channels": func(f validator.FieldLevel) bool { return areChannels(f.Field().String()) },
+	"cps":      func(f validator.FieldLevel) bool { _, err := parseLimits(f.Field().String()); return err == nil },
+	"window":   func(f validator.FieldLevel) bool { _, err := plan.ParseWindow(f.Field().String()); return err == nil },
 	"route": func(f validator.FieldLevel) bool {
 		_, err := dialplan.ParseRoute(f.Field().String())
 		return err == nil
@@ -53,7 +64,11 @@ var advice = map[string]string{
 	"hostname_port":         "use HOST:PORT as FreeSWITCH can reach it, for instance faxbot.example.net:8084",
 	"hostname_rfc1123|ip":   "use a host's name or an address, without a port",
 	"network":               "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
-	"gateways":              "use the gateway's name in mod_sofia, or several with commas between them: 1 to 64 letters, digits, dots, dashes and underscores",
+	"gateways":              "use the gateway's name in mod_sofia, or several with commas between them, each once: 1 to 64 letters, digits, dots, dashes and underscores, then perhaps a weight like *3",
+	"routes":                "use beginnings of numbers, each with its gateways, like +49=gw_de,gw_a;+1=gw_us",
+	"channels":              "use a whole number from 1 to 100000, then perhaps others for some gateways, like 100,gw_a=30",
+	"cps":                   "use a number above 0 and up to 100000, then perhaps others for some gateways, like 10,gw_a=0.5",
+	"window":                "use hours like 08:00-20:00",
 	"route":                 "use EXTENSION XML CONTEXT, for instance faxbot XML default",
 	"callerid":              "use an optional + and at most 20 digits",
 	"webhook":               "use an address like https://example.net/hook",
@@ -70,15 +85,6 @@ var advice = map[string]string{
 	"printascii":            "use printable ASCII only; a fax machine has no other letters",
 	"required":              "set it",
 	"required_without":      "set it to a long random word (openssl rand -hex 24), or pass --insecure-no-auth to let everybody send",
-}
-
-func areGateways(list string) bool {
-	for _, g := range controller.Gateways(list, 0, 0) {
-		if dialplan.CheckGateway(g.Name) != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // check says which settings cannot be used, all at once.

@@ -59,9 +59,10 @@ type switchSettings struct {
 	Host     string        `name:"freeswitch-host" default:"127.0.0.1" env:"FREESWITCH_ESL_HOST" placeholder:"HOST" validate:"hostname_rfc1123|ip" help:"Where mod_event_socket listens (${default})."`
 	Port     int           `name:"freeswitch-port" default:"8021" env:"FREESWITCH_ESL_PORT" placeholder:"PORT" validate:"min=1,max=65535" help:"Its port (${default})."`
 	Password secret        `name:"freeswitch-password" default:"ClueCon" env:"FREESWITCH_ESL_PASSWORD" placeholder:"WORD" validate:"word" help:"Its password; FreeSWITCH's own default is ClueCon."`
-	Gateway  string        `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateways" help:"mod_sofia's gateway to the telephone network, or several with commas between them, the preferred first (${default})."`
-	Channels int           `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"min=1,max=100000" help:"Calls at once through each (${default})."`
-	CPS      float64       `name:"gateway-cps" default:"10" env:"FREESWITCH_GATEWAY_CPS" placeholder:"N" validate:"gt=0,max=100000" help:"New calls per second through each (${default})."`
+	Gateway  string        `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateways" help:"mod_sofia's gateway to the telephone network, or several with commas between them, the preferred first; neighbours with weights, as in gw_a*3,gw_b*1, share (${default})."`
+	Routes   string        `name:"routes" env:"FREESWITCH_ROUTES" placeholder:"ROUTES" validate:"omitempty,routes" help:"Other gateways for the numbers that begin so; the longest beginning wins: +49=gw_de,gw_a;+1=gw_us."`
+	Channels string        `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"channels" help:"Calls at once through each; 100,gw_a=30 for another number through one (${default})."`
+	CPS      string        `name:"gateway-cps" default:"10" env:"FREESWITCH_GATEWAY_CPS" placeholder:"N" validate:"cps" help:"New calls per second through each; 10,gw_a=0.5 for another number through one (${default})."`
 	Ring     time.Duration `name:"ring" default:"1m" env:"FAXBOT_RING" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long a call may ring (${default})."`
 	Grace    time.Duration `name:"grace" default:"15s" env:"FAXBOT_GRACE" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long news of a call may be late before FreeSWITCH is asked (${default})."`
 	T38      bool          `name:"t38" default:"true" negatable:"" env:"FREESWITCH_T38_ENABLE" help:"Offer T.38 (${default})."`
@@ -99,6 +100,8 @@ type faxSettings struct {
 	StationID string `name:"station-id" env:"FAX_LOCAL_STATION_ID" placeholder:"TEXT" validate:"max=20,printascii" help:"Shown on the other machine's display, usually the own number; at most 20 characters."`
 	Header    string `name:"header" env:"FAX_HEADER" placeholder:"TEXT" validate:"max=50,line" help:"Printed above each page; at most 50 characters."`
 	Disabled  bool   `name:"fax-disabled" env:"FAX_DISABLED" help:"Take faxes in and convert them, but call nobody: they are held with the status \"disabled\"."`
+	Continued bool   `name:"continued" env:"FAX_HEADER_CONTINUED" help:"Say so in the header when a call goes on with a fax: (continued, page 4 of 10)."`
+	Window    string `name:"window" env:"FAXBOT_WINDOW" placeholder:"HH:MM-HH:MM" validate:"omitempty,window" help:"Call only in these hours, by the clock at the number; a fax may name others, or always."`
 	OnUnknown string `name:"on-unknown" default:"hold" env:"FAXBOT_ON_UNKNOWN" placeholder:"hold|retry" validate:"oneof=hold retry" help:"What follows when nobody can know whether pages arrived: ask a person, or risk sending them twice (${default})."`
 }
 
@@ -151,8 +154,10 @@ func (s settings) controller() controller.Config {
 // policy is the part of the settings that the controller can change while it
 // runs.
 func (s settings) policy() controller.Policy {
+	gateways, routes := s.Switch.ways()
 	return controller.Policy{
-		Gateways: controller.Gateways(s.Switch.Gateway, s.Switch.Channels, s.Switch.CPS),
+		Gateways: gateways,
+		Routes:   routes,
 		Switch: controller.Switch{
 			Address:  net.JoinHostPort(s.Switch.Host, strconv.Itoa(s.Switch.Port)),
 			Password: string(s.Switch.Password),
@@ -168,6 +173,8 @@ func (s settings) policy() controller.Policy {
 		CallerID:  s.Fax.CallerID,
 		StationID: s.Fax.StationID,
 		Header:    s.Fax.Header,
+		Continued: s.Fax.Continued,
+		Window:    s.Fax.Window,
 		OnUnknown: map[string]fax.Next{"hold": fax.Hold, "retry": fax.Again}[s.Fax.OnUnknown],
 	}
 }

@@ -70,7 +70,7 @@ func Expect(s Situation, q Queue) Forecast {
 		f.At = rest
 		f.Waits = append(f.Waits, fax.Reason{Change: fax.Rest, Cause: s.Known.RestCause, Calls: max(1, s.Known.Failing), Number: true})
 	}
-	if open := Opening(job, f.At); open.After(f.At) {
+	if open := s.Policy.Opening(job, f.At); open.After(f.At) {
 		f.At = open
 		f.Waits = append(f.Waits, fax.Reason{Change: fax.Window, Until: open})
 	}

@@ -8,6 +8,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"faxbot/controller/fax"
@@ -18,7 +19,7 @@ type Situation struct {
 	Job   fax.Job       // Confirmed counts all calls but, in After, the last
 	Calls []fax.Attempt // of the fax, the first one first; all have ended
 	Known fax.Destination
-	// Gateways that may carry the fax, the preferred first.
+	// Gateways that this fax may go through, the preferred first.
 	Gateways []Gateway
 	Policy   Policy
 	Now      time.Time
@@ -29,12 +30,17 @@ type Situation struct {
 type Gateway struct {
 	Name   string
 	Closed bool // it takes no calls at the moment
+	// Listed gateways are watched: a queue waits for them. Of others nobody
+	// would notice that they work again.
+	Listed bool
 }
 
 // Policy is what the operator chose.
 type Policy struct {
 	T38       bool     // offer T.38
 	OnUnknown fax.Next // Hold or Again, when nobody can know whether pages arrived
+	// Window are the hours of faxes that name none.
+	Window Window
 }
 
 // Call is how the next call is placed.
@@ -139,7 +145,7 @@ func (s Situation) follow(d *Decision, next step) {
 			d.Draw = c
 		}
 	}
-	d.Due = Opening(s.Job, s.Now.Add(wait))
+	d.Due = s.Policy.Opening(s.Job, s.Now.Add(wait))
 	why := ""
 	switch job := s.Job; {
 	case job.Tries+d.Tries >= job.MaxTries():
@@ -193,7 +199,7 @@ func Next(s Situation) Call {
 		p.apply(fax.T38Off, fax.Attempt{}, fax.Reason{Cause: fax.Dropped, Calls: trial.Dropped, Of: trial.Calls, Number: true, Since: trial.Since})
 	}
 	c.Parameters, c.Reasons = p.done()
-	if len(s.Gateways) > 0 && c.Gateway != "" && s.Job.Options.Gateway == "" && c.Gateway != s.Gateways[0].Name {
+	if c.Gateway != "" && c.Gateway != s.Gateways[0].Name {
 		why := fax.Reason{Change: fax.OtherGateway, Gateway: c.Gateway}
 		if n := len(s.Calls); n > 0 && leaves(s.Calls[n-1]) {
 			why.Cause, why.Calls = s.Calls[n-1].Result.Cause, 1
@@ -210,14 +216,6 @@ func Next(s Situation) Call {
 // gateway chooses the first open gateway that the fax has not just failed on
 // through no fault of the far end, which is fresh, or else the first open one.
 func (s Situation) gateway() (name string, fresh bool) {
-	if fixed := s.Job.Options.Gateway; fixed != "" {
-		for _, g := range s.Gateways {
-			if g.Name == fixed && g.Closed {
-				return "", false
-			}
-		}
-		return fixed, false
-	}
 	left := map[string]bool{}
 	for i := len(s.Calls) - 1; i >= 0 && leaves(s.Calls[i]); i-- {
 		left[s.Calls[i].Gateway] = true
@@ -237,15 +235,9 @@ func (s Situation) gateway() (name string, fresh bool) {
 	return first, false
 }
 
-// watched says that the last call's gateway is among ours, so that its queue is
-// held for all faxes as long as it needs.
+// watched says that the fax may wait for one of its gateways.
 func (s Situation) watched() bool {
-	for _, g := range s.Gateways {
-		if g.Name == s.Calls[len(s.Calls)-1].Gateway {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Gateways, func(g Gateway) bool { return g.Listed })
 }
 
 // leaves says that a call's end speaks for another gateway.

@@ -14,12 +14,15 @@ import (
 // there. The zero value is the whole day.
 type Window struct{ from, to int } // minutes since midnight; a to before from is on the next day
 
-// ParseWindow reads HH:MM-HH:MM; "" is the whole day.
+// Always is the window of a fax that keeps to no hours, whatever the daemon's.
+const Always = "always"
+
+// ParseWindow reads HH:MM-HH:MM; "" and Always are the whole day.
 func ParseWindow(s string) (Window, error) {
-	if s == "" {
+	if s == "" || s == Always {
 		return Window{}, nil
 	}
-	wrong := fax.Errorf(fax.Invalid, "window %.20q: use hours like 08:00-18:00", s)
+	wrong := fax.Errorf(fax.Invalid, "window %.20q: use hours like 08:00-18:00, or %s", s, Always)
 	if len(s) != len("08:00-18:00") || s[5] != '-' {
 		return Window{}, wrong
 	}
@@ -79,11 +82,15 @@ func Zones(number fax.Number) []*time.Location {
 	return zones
 }
 
-// Opening returns the first moment, not before at, at which a fax may be called.
-func Opening(job fax.Job, at time.Time) time.Time {
-	w, err := ParseWindow(job.Options.Window)
-	if err != nil || w == (Window{}) {
-		return at // refused when it was submitted
+// Opening returns the first moment, not before at, at which a fax may be
+// called: in its own window, or else the policy's.
+func (p Policy) Opening(job fax.Job, at time.Time) time.Time {
+	w := p.Window
+	if own := job.Options.Window; own != "" {
+		w, _ = ParseWindow(own) // a broken one was refused when it was submitted
+	}
+	if w == (Window{}) {
+		return at
 	}
 	return w.Opening(at, Zones(job.To))
 }

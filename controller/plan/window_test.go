@@ -33,7 +33,7 @@ func TestWindow(t *testing.T) {
 		{"+493012345678", "22:00-06:00", "2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z"},
 	} {
 		job := fax.Job{To: c.number, Options: fax.Options{Window: c.window}}
-		if got := plan.Opening(job, at(c.now)); !got.Equal(at(c.opens)) {
+		if got := (plan.Policy{}).Opening(job, at(c.now)); !got.Equal(at(c.opens)) {
 			t.Errorf("%s %s at %s: opens %s, want %s", c.number, c.window, c.now, got, c.opens)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"faxbot/controller/fax"
@@ -179,6 +181,24 @@ func released(ctx context.Context, tx session, j fax.Job) error {
 		return err
 	}
 	return note(ctx, tx, FaxReleased, j.ID, "to "+j.To.Masked())
+}
+
+// Postpone makes waiting jobs due at other times. Those that wait no more are
+// passed over.
+func (s *Store) Postpone(ctx context.Context, due map[fax.JobID]time.Time) error {
+	if len(due) == 0 {
+		return nil
+	}
+	return s.commit(ctx, func(ctx context.Context, tx session) error {
+		for _, id := range slices.Sorted(maps.Keys(due)) { // in one order: two hosts may postpone the same
+			_, err := tx.ExecContext(ctx, `UPDATE jobs SET due_at = ?, updated_at = ? WHERE id = ? AND state IN ('queued', 'retry')`,
+				at(due[id]), at(time.Now()), id)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Expire fails the waiting jobs whose deadline has come, and returns them.
