@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -14,7 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/logtest"
 	"faxbot/controller/store"
 	"faxbot/events"
 
@@ -51,7 +51,7 @@ type stand struct {
 	sim      *simulator.Switch
 	public   string // HOST:PORT
 	internal string
-	log      *syncBuffer
+	log      *logtest.Log
 	client   *http.Client
 	heard    *events.Listener
 	drain    context.CancelFunc
@@ -67,8 +67,8 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 	t.Helper()
 	ctx := context.Background()
 	dir := t.TempDir()
-	s := &stand{t: t, sim: simulator.RunT(t, simulator.Config{}), log: &syncBuffer{}}
-	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s := &stand{t: t, sim: simulator.RunT(t, simulator.Config{}), log: logtest.New(t, key, secret, "ClueCon", strings.TrimSpace(letter))}
+	logger := s.log.Logger()
 	registry := prometheus.NewRegistry()
 	c := settings{
 		api: api.Config{
@@ -132,9 +132,6 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 		s.heard.Close()
 		db.Close()
 		docs.Close()
-		if t.Failed() {
-			t.Log(s.log.String())
-		}
 	})
 	return s
 }
@@ -156,23 +153,6 @@ func serve(t testing.TB, a *api.API, h http.Handler) string {
 		<-done
 	})
 	return l.Addr().String()
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // request is what a test sends; X-API-Key is there unless it says otherwise.

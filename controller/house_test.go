@@ -1,10 +1,8 @@
 package controller_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/logtest"
 	"faxbot/controller/store"
 	"faxbot/events"
 
@@ -93,7 +92,7 @@ func (h *house) open(edit func(*controller.Config)) {
 		Socket:     freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
 		Link:       h.link,
 		Policy:     h.policy(),
-		Logger:     slog.New(slog.NewTextHandler(testWriter{h.t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:     logtest.Logger(h.t, h.link.Password),
 		Registerer: h.metrics,
 	}
 	if edit != nil {
@@ -124,13 +123,6 @@ func (h *house) close() {
 	h.heard.Close()
 	h.store.Close()
 	h.config.Documents.Close()
-}
-
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", bytes.TrimRight(p, "\n"))
-	return len(p), nil
 }
 
 // submit sends a text of so many pages.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -11,7 +12,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"faxbot/controller/logtest"
 )
+
+// nobodyPrints is in every key, password and path that tests give to a daemon.
+const nobodyPrints = "that-nobody-prints"
 
 // waiting bounds every wait; it is long because machines may be busy.
 const waiting = time.Minute
@@ -20,6 +26,7 @@ const waiting = time.Minute
 type process struct {
 	t      testing.TB
 	cmd    *exec.Cmd
+	log    *logtest.Log  // what it says, if that is a log
 	exited chan struct{} // closed when it has ended and all it said was read
 
 	mu   sync.Mutex
@@ -50,6 +57,9 @@ func start(t testing.TB, env []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: cmd, exited: make(chan struct{}), more: make(chan struct{})}
+	if args[0] == "serve" { // what demo says is for the person before it; simulate is the switch
+		p.log = logtest.New(t, nobodyPrints)
+	}
 	go p.read(output)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -64,6 +74,9 @@ func (p *process) read(output io.ReadCloser) {
 	for lines := bufio.NewScanner(output); lines.Scan(); {
 		p.mu.Lock()
 		p.said = append(p.said, lines.Text())
+		if p.log != nil {
+			fmt.Fprintln(p.log, lines.Text())
+		}
 		close(p.more)
 		p.more = make(chan struct{})
 		p.mu.Unlock()

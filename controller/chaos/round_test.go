@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/logtest"
 
 	_ "modernc.org/sqlite" // to stand in the daemon's way, and to make retries due
 )
@@ -95,6 +96,9 @@ func (r *round) checkLog() {
 	log, err := os.ReadFile(r.daemon.log.Name())
 	if err != nil {
 		r.complain(unfit, "log: %v", err)
+	}
+	for _, leak := range logtest.Leaks(string(log)) {
+		r.complain(wrong, "%s", leak)
 	}
 	for _, word := range []string{"panic: ", "fatal error: ", "DATA RACE"} {
 		if bytes.Contains(log, []byte(word)) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"faxbot/controller/document"
 	"faxbot/controller/fax"
+	"faxbot/controller/logtest"
 )
 
 func TestSeveralFilesAreOneFaxInOrder(t *testing.T) {
@@ -254,7 +254,7 @@ func TestOpenSweepsTheDeadOnly(t *testing.T) {
 	if err := os.MkdirAll(dead, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	other, err := document.Open(document.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+	other, err := document.Open(document.Config{Dir: dir, Logger: logtest.Logger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

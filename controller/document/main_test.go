@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/png"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 
 	"faxbot/controller/document"
 	"faxbot/controller/fax"
+	"faxbot/controller/logtest"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func open(t *testing.T, c document.Config) *document.Folder {
 		c.Dir = t.TempDir()
 	}
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+		c.Logger = logtest.Logger(t)
 	}
 	f, err := document.Open(c)
 	if err != nil {

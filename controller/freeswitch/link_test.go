@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"faxbot/controller/logtest"
 	"faxbot/events"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,7 +38,7 @@ func newExchange(t *testing.T, c LinkConfig) *exchange {
 	if c.Address == "" {
 		c.Address = l.Addr().String()
 	}
-	c.Name, c.Password, c.Logger, c.Metrics = "test", "secret", slog.New(slog.DiscardHandler), NewMetrics(x.registry)
+	c.Name, c.Password, c.Logger, c.Metrics = "test", "secret", logtest.Logger(t, "auth secret"), NewMetrics(x.registry)
 	x.link = NewLink(c, func(ev events.Event) { x.events <- ev }, func(core string) { x.linked <- core })
 	x.link.pause = func(time.Duration) time.Duration { return time.Millisecond }
 	ctx, cancel := context.WithCancel(context.Background())

@@ -2,7 +2,6 @@ package freeswitch_test
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 
 	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/logtest"
 	"faxbot/events"
 )
 
@@ -28,7 +28,7 @@ func TestManyLinks(t *testing.T) {
 		sim := simulator.RunT(t, simulator.Config{})
 		up, heard := make(chan string, 1), make(chan events.Event, 10)
 		link := freeswitch.NewLink(freeswitch.LinkConfig{
-			Name: name, Address: sim.Addr(), Password: "ClueCon", Logger: slog.New(slog.DiscardHandler), Metrics: metrics,
+			Name: name, Address: sim.Addr(), Password: "ClueCon", Logger: logtest.Logger(t, "ClueCon"), Metrics: metrics,
 		}, func(ev events.Event) { heard <- ev }, func(core string) { up <- core })
 		running.Go(func() { _ = link.Run(ctx) })
 		cores[<-up] = true

@@ -18,6 +18,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
+
+	"faxbot/controller/logtest"
 )
 
 // Each limit holds from the first byte on, is configurable, and is counted
@@ -138,7 +140,7 @@ func TestAllowList(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	l, err := Listen(ListenerConfig{
 		Address: "127.0.0.1:0", Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
-		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(reg),
+		Logger: logtest.Logger(t), Metrics: NewMetrics(reg),
 	})
 	if err != nil {
 		t.Fatal(err)

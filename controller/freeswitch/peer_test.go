@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"reflect"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"faxbot/controller/logtest"
 	"faxbot/events"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,7 +85,7 @@ func newHouse(t *testing.T, limits Limits, timers Timers) *house {
 	var err error
 	h.listener, err = Listen(ListenerConfig{
 		Address: "127.0.0.1:0", Limits: limits, Timers: timers,
-		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(h.registry),
+		Logger: logtest.Logger(t), Metrics: NewMetrics(h.registry),
 	})
 	if err != nil {
 		t.Fatal(err)

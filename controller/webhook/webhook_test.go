@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/logtest"
 	"faxbot/controller/store"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,7 +58,7 @@ func TestPrivateTargetsAreRefused(t *testing.T) {
 	reached := false
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
 	defer receiver.Close()
-	s, err := New(Config{Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+	s, err := New(Config{Logger: logtest.Logger(t), Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestDelivery(t *testing.T) {
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	s, err := New(Config{
 		Outbox: db.Outbox(), Secrets: []string{secret}, AllowPrivate: true,
-		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Logger: logtest.Logger(t, secret, server.URL), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ func TestGivingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	s, err := New(Config{Outbox: db.Outbox(), AllowPrivate: true, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+	s, err := New(Config{Outbox: db.Outbox(), AllowPrivate: true, Logger: logtest.Logger(t, server.URL), Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
