@@ -294,6 +294,8 @@ func TestBadDocument(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, simulator.Config{}, nil)
 	ctx := context.Background()
+	heard := h.Notices().Listen(10)
+	defer heard.Close()
 	r, err := h.Receive(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -308,6 +310,17 @@ func TestBadDocument(t *testing.T) {
 	job, attempts := h.until(job.ID, fax.Failed)
 	if job.Cause != fax.Document || job.Error == "" || len(attempts) != 0 || h.ledger("dial") != 0 {
 		t.Errorf("%+v %+v", job, attempts)
+	}
+	for n := range heard.C {
+		if n.Job.State == fax.Failed {
+			break
+		}
+	}
+	if h.gauge("faxbot_faxes_total", "failed") != 1 || h.gauge("faxbot_conversions_total", "refused") != 1 {
+		t.Error("it is not counted")
+	}
+	if h.figure("faxbot_documents_free_bytes") <= 0 {
+		t.Error("nobody is told how full the disk is")
 	}
 }
 

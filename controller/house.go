@@ -30,6 +30,7 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 		}
 		for _, job := range expired {
 			c.log.Info("fax expired", "fax", job.ID)
+			c.metrics.over(job)
 			c.bus.Publish(events.Notice{At: now, Job: job})
 		}
 		c.retain(ctx, now)

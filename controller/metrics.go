@@ -13,6 +13,7 @@ import (
 type metrics struct {
 	attempts   *prometheus.CounterVec
 	calls      *prometheus.CounterVec
+	faxes      *prometheus.CounterVec
 	perFax     prometheus.Histogram
 	resumed    prometheus.Counter
 	pages      prometheus.Counter
@@ -20,6 +21,7 @@ type metrics struct {
 	fax        prometheus.Histogram
 	wait       prometheus.Histogram
 	conversion prometheus.Histogram
+	converted  *prometheus.CounterVec
 	conflicts  prometheus.Counter
 	reconciled prometheus.Counter
 }
@@ -35,6 +37,9 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faxbot_gateway_calls_total", Help: "Calls that ended, by gateway and cause; \"other\" is a gateway that is not listed.",
 		}, []string{"gateway", "cause"}),
+		faxes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faxbot_faxes_total", Help: "Faxes that were delivered (done) or given up (failed).",
+		}, []string{"state"}),
 		perFax: histogram("faxbot_calls_per_fax", "Calls of a fax that has ended.", 1, 2, 3, 4, 6, 9, 12, 20),
 		resumed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "faxbot_pages_resumed_total", Help: "Pages that a call left out because an earlier one had delivered them.",
@@ -46,6 +51,9 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 		fax:        histogram("faxbot_fax_seconds", "From the answer to the end of a call.", 5, 15, 30, 60, 120, 300, 600, 1800),
 		wait:       histogram("faxbot_queue_wait_seconds", "From when a fax was due until it was dialled.", 0.005, 0.02, 0.1, 1, 10, 60, 600, 3600),
 		conversion: histogram("faxbot_conversion_seconds", "Conversion of one fax's documents.", 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
+		converted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faxbot_conversions_total", Help: "Conversions by result: made, refused (the document's fault), failed (ours; tried again).",
+		}, []string{"result"}),
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "faxbot_verdict_conflicts_total", Help: "Results that contradicted a better witness or a stored result, and were not applied.",
 		}),
@@ -53,13 +61,21 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 			Name: "faxbot_reconciliations_total", Help: "Calls of which nobody reported, so that the switch was asked.",
 		}),
 	}
+	m.faxes.WithLabelValues(string(fax.Done))
+	m.faxes.WithLabelValues(string(fax.Failed))
+	for _, result := range []string{"made", "refused", "failed"} {
+		m.converted.WithLabelValues(result)
+	}
 	for _, cause := range fax.Causes {
 		m.attempts.WithLabelValues(string(cause))
 	}
 	live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "faxbot_live_calls", Help: "Calls under way, ringing or sending.",
 	}, func() float64 { return float64(c.live()) })
-	reg.MustRegister(c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
+	free := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "faxbot_documents_free_bytes", Help: "Free on the disk of the document folder; -1 when it cannot be asked.",
+	}, func() float64 { return float64(c.docs.Free()) })
+	reg.MustRegister(free, m.faxes, m.converted, c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
 	return m
 }
 
@@ -77,6 +93,15 @@ func (m *metrics) ended(c *Controller, job fax.Job, a fax.Attempt) {
 	}
 	if job.State.Terminal() {
 		m.perFax.Observe(float64(a.Ordinal))
+	}
+	m.over(job)
+}
+
+// over counts a fax that has just ended; one that a person cancelled is neither
+// success nor failure.
+func (m *metrics) over(job fax.Job) {
+	if job.State == fax.Done || job.State == fax.Failed {
+		m.faxes.WithLabelValues(string(job.State)).Inc()
 	}
 }
 

@@ -70,6 +70,7 @@ func (c *Controller) prepare(ctx context.Context, job fax.Job) bool {
 	}
 	c.metrics.conversion.Observe(time.Since(began).Seconds())
 	var problem *fax.Error
+	result := "made"
 	switch {
 	case err == nil:
 		log.Info("document converted", "pages", made.Pages, "seconds", time.Since(began).Seconds())
@@ -80,9 +81,11 @@ func (c *Controller) prepare(ctx context.Context, job fax.Job) bool {
 		}
 	case errors.As(err, &problem) && problem.Problem != fax.Unavailable && problem.Problem != fax.Internal:
 		log.Info("document cannot be faxed", "problem", problem.Problem)
+		result = "refused"
 		err = c.store.Refuse(ctx, job.ID, fax.Document, problem.Detail)
 	default:
 		log.Error("conversion failed and will be tried again", "error", err)
+		c.metrics.converted.WithLabelValues("failed").Inc()
 		return false
 	}
 	if fax.ProblemOf(err) == fax.Conflict {
@@ -92,7 +95,9 @@ func (c *Controller) prepare(ctx context.Context, job fax.Job) bool {
 		log.Error("the result of a conversion could not be stored and will be tried again", "error", err)
 		return false
 	}
+	c.metrics.converted.WithLabelValues(result).Inc()
 	if job, err := c.store.Find(ctx, job.ID); err == nil {
+		c.metrics.over(job)
 		c.bus.Publish(events.Notice{At: time.Now(), Job: job})
 	}
 	wake(c.due)

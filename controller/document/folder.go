@@ -197,6 +197,16 @@ func (f *Folder) checkFree() error {
 	return nil
 }
 
+// Free is how many bytes the disk of the folder has left; -1 when it cannot be
+// asked.
+func (f *Folder) Free() int64 {
+	free, err := freeBytes(f.Dir)
+	if err != nil {
+		return -1
+	}
+	return free
+}
+
 func freeBytes(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
