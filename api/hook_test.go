@@ -2,11 +2,14 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
+	"faxbot/dialplan"
 )
 
 const hookPath = "/_internal/freeswitch/outbound_result"
@@ -75,6 +78,47 @@ func TestHookThatCirculates(t *testing.T) {
 	s.until(id, fax.Cancelled)
 	if n := s.dials(); n != 1 {
 		t.Errorf("%d calls were placed", n)
+	}
+}
+
+// The hook as it is rendered, in a dialplan as it is rendered: FreeSWITCH
+// expands and posts it when the call is hung up, and we take what it says.
+func TestHookAsRendered(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, func(c *settings) { c.route = dialplan.Route{Extension: "faxbot", Context: "default"} })
+	files, err := dialplan.Files(dialplan.Site{
+		Socket: s.ctl.SocketAddr().String(), HookURL: "http://" + s.internal + dialplan.HookPath, HookSecret: secret,
+	}, dialplan.HookPart, dialplan.ExtensionPart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(files, func(a, b dialplan.File) int { return strings.Compare(a.Path, b.Path) })
+	var rendered strings.Builder
+	for _, f := range files {
+		rendered.Write(f.Text)
+	}
+	if err := s.sim.Load("default", rendered.String()); err != nil {
+		t.Fatal(err)
+	}
+	// Of a page that was not confirmed, and of success: whatever the hook says
+	// agrees with what is known, and nothing is refused.
+	for number, cause := range map[string]fax.Cause{"1555992048": fax.PageLost, "15551230001": fax.OK} {
+		id := s.submit(nil, field("to", number), field("max_attempts", "1"), text(letter)).ok(202).id()
+		a := s.until(id, fax.Done, fax.Failed)
+		if got := a.fields["attempts"].([]any)[0].(map[string]any)["cause"]; got != string(cause) {
+			t.Errorf("%s: %v, want %s", number, got, cause)
+		}
+	}
+	const posted = `"route":"POST ` + hookPath + `","status":200`
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(30 * time.Second); strings.Count(s.log.String(), posted) < 2; <-look.C {
+		if time.Now().After(end) {
+			t.Fatal("not both results are posted")
+		}
+	}
+	if strings.Contains(s.log.String(), "contradicts") {
+		t.Error("the hook contradicts what is known")
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/logtest"
 	"faxbot/controller/store"
+	"faxbot/dialplan"
 	"faxbot/events"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,6 +62,8 @@ type settings struct {
 	api  api.Config
 	docs document.Config
 	link freeswitch.LinkConfig
+	// route leads calls through the switch's dialplan.
+	route dialplan.Route
 }
 
 func newStand(t testing.TB, edit ...func(*settings)) *stand {
@@ -90,7 +93,7 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 		t.Fatal(err)
 	}
 	s.ctl, err = controller.New(ctx, controller.Config{
-		Store: db, Documents: docs, Link: c.link,
+		Store: db, Documents: docs, Link: c.link, Route: c.route,
 		Socket: freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
 		Policy: controller.Policy{
 			Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}},

@@ -2,6 +2,8 @@ package controller_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"faxbot/controller"
@@ -14,17 +16,33 @@ import (
 // switch's dialplan.
 func newRoutedHouse(t *testing.T, sim simulator.Config, edit func(*controller.Config)) *house {
 	t.Helper()
-	var h *house
-	sim.Extension = func(extension, kind, place string) (app, data string, ok bool) {
-		return "socket", h.SocketAddr().String() + " async full", extension == "faxbot" && kind == "XML" && place == "default"
-	}
-	h = newHouse(t, sim, func(c *controller.Config) {
-		c.Route = dialplan.Route{Extension: "faxbot", Context: "default"}
+	route := dialplan.Route{Extension: "faxbot", Context: "default"}
+	h := newHouse(t, sim, func(c *controller.Config) {
+		c.Route = route
 		if edit != nil {
 			edit(c)
 		}
 	})
+	h.load(dialplan.Site{Route: route}, dialplan.ExtensionPart)
 	return h
+}
+
+// load gives the switch the dialplan that is rendered for us.
+func (h *house) load(site dialplan.Site, parts ...dialplan.Part) {
+	h.t.Helper()
+	site.Socket = h.SocketAddr().String()
+	files, err := dialplan.Files(site, parts...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	slices.SortFunc(files, func(a, b dialplan.File) int { return strings.Compare(a.Path, b.Path) })
+	var text strings.Builder
+	for _, f := range files {
+		text.Write(f.Text)
+	}
+	if err := h.sim.Load(site.Route.Context, text.String()); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // What works straight works through the dialplan.

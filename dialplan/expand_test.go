@@ -1,7 +1,6 @@
 package dialplan_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,13 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"faxbot/controller/freeswitch/simulator"
 	"faxbot/dialplan"
 	"faxbot/events"
 )
 
-// What FreeSWITCH does with a line of its dialplan, as far as ours need it,
-// after switch_xml.c, switch_channel.c, switch_event.c, switch_utils.c,
-// mod_dptools.c and mod_curl.c of release 1.11.
+// What FreeSWITCH does with a line of its dialplan. The simulator, which shares
+// no code with ours, expands and splits.
 
 // confDir stands for $${conf_dir}.
 const confDir = "/etc/freeswitch"
@@ -46,82 +45,9 @@ func preprocess(text string) string {
 // variables are those of a channel.
 type variables map[string]string
 
-// expand is switch_channel_expand_variables: \\ becomes \, \$ becomes $ and is
-// no reference, ${name} becomes the value, ${command(arguments)} what the
-// command prints. What has been put in is not looked at again.
+// expand puts them in, as FreeSWITCH would.
 func (v variables) expand(text string) string {
-	if !strings.Contains(text, "${") && !strings.Contains(text, `\`) {
-		return text
-	}
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		switch {
-		case strings.HasPrefix(text[i:], `\$`):
-			i++
-			b.WriteByte('$')
-		case strings.HasPrefix(text[i:], `\'`):
-			i++
-		case strings.HasPrefix(text[i:], `\\`):
-			i++
-			b.WriteByte('\\')
-		case strings.HasPrefix(text[i:], "${"):
-			end, depth := i+2, 1
-			for ; end < len(text); end++ {
-				if text[end] == '{' {
-					depth++
-				} else if text[end] == '}' {
-					if depth--; depth == 0 {
-						break
-					}
-				}
-			}
-			b.WriteString(v.value(text[i+2 : min(end, len(text))]))
-			i = end
-		default:
-			b.WriteByte(text[i])
-		}
-	}
-	return b.String()
-}
-
-func (v variables) value(name string) string {
-	command, argument, is := strings.Cut(name, "(")
-	if !is {
-		return v[name]
-	}
-	if argument = v.expand(argument[:strings.LastIndexByte(argument, ')')]); command != "url_encode" {
-		return "-ERR no such command"
-	}
-	var b strings.Builder
-	for _, c := range []byte(argument) { // SWITCH_URL_UNSAFE
-		if c < ' ' || c > '~' || strings.IndexByte("\r\n #%&+:;<=>?@[\\]^`{|}\"", c) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-// words splits arguments at spaces, as switch_separate_string does with what
-// has no backslash in it: quotes go, and protect spaces.
-func words(text string) (list []string) {
-	var b strings.Builder
-	quoted := false
-	for i := range len(text) + 1 {
-		switch {
-		case i == len(text) || text[i] == ' ' && !quoted:
-			if b.Len() > 0 {
-				list = append(list, b.String())
-			}
-			b.Reset()
-		case text[i] == '\'' && (quoted || strings.IndexByte(text[i+1:], '\'') >= 0):
-			quoted = !quoted
-		default:
-			b.WriteByte(text[i])
-		}
-	}
-	return list
+	return simulator.Expand(text, func(name string) string { return v[name] })
 }
 
 // hangUp runs the hook of a call that ends with these variables: the file is
@@ -188,7 +114,7 @@ func believed(t *testing.T, body string) {
 func TestHookWithoutShell(t *testing.T) {
 	for _, text := range hostiles {
 		command, arguments := hangUp(t, site(), failed(text))
-		argv := words(arguments)
+		argv := simulator.Words(arguments)
 		if command != "curl" || len(argv) != 9 || argv[0] != site().HookURL || argv[2] != "X-Internal-Secret:"+site().HookSecret || argv[7] != "post" {
 			t.Errorf("%q: %s %q", text, command, argv)
 			continue

@@ -16,6 +16,7 @@ import (
 
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/logtest"
+	"faxbot/dialplan"
 
 	_ "modernc.org/sqlite" // to stand in the daemon's way, and to make retries due
 )
@@ -150,6 +151,13 @@ func (r *round) setUp(program string) (err error) {
 		return err
 	}
 	r.later(r.calls.close)
+	files, err := dialplan.Files(dialplan.Site{Socket: r.calls.addr()}, dialplan.ExtensionPart)
+	if err != nil {
+		return err
+	}
+	if err := r.sw.Load("default", string(files[0].Text)); err != nil {
+		return err
+	}
 	return r.setUpDaemon(program)
 }
 
@@ -173,6 +181,9 @@ func (r *round) setUpDaemon(program string) error {
 		"--socket-advertise=" + r.calls.addr(), "--freeswitch-port=" + port, "--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s",
 		"--database-url=sqlite:///" + r.database(), "--data-dir=" + filepath.Join(r.state, "documents"),
 		"--host=chaos", "--log-format=json", "--log-level=debug",
+	}
+	if r.number%2 == 1 { // calls come through the switch's dialplan
+		d.args = append(d.args, "--dialplan=faxbot XML default")
 	}
 	r.later(d.close)
 	return d.start()

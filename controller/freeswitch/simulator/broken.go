@@ -91,9 +91,12 @@ func (s *Switch) read(path string) ([]image, error) {
 	return readTIFF(path)
 }
 
-// curl is mod_curl's command for files. What cannot be had is an empty answer.
+// curl is mod_curl's command for files, and to post. What cannot be had is an empty answer.
 func (s *Switch) curl(arg string) string {
-	where, _, _ := strings.Cut(arg, " ")
+	where, rest, _ := strings.Cut(arg, " ")
+	if strings.HasPrefix(where, "http") && strings.Contains(rest, "post") {
+		return s.post(Words(arg))
+	}
 	u, err := url.Parse(where)
 	if err != nil || u.Scheme != "file" || s.config.Broken.Blind || s.config.Broken.Unreadable {
 		return ""
@@ -104,7 +107,9 @@ func (s *Switch) curl(arg string) string {
 }
 
 // release is the version that the switch claims to be.
-func (s *Switch) release() string { return choose(s.config.Broken.Version == "", "1.11.1", s.config.Broken.Version) }
+func (s *Switch) release() string {
+	return choose(s.config.Broken.Version == "", "1.11.1", s.config.Broken.Version)
+}
 
 // clock is the time by the switch's own clock.
 func (s *Switch) clock() time.Time { return time.Now().Add(s.config.Broken.Ahead) }
@@ -116,4 +121,3 @@ func (s *Switch) registration(gateway string) (state, status string) {
 	up := !slices.Contains(s.config.GatewaysDown, gateway) && (state == "" || state == "NOREG" || state == "REGED")
 	return choose(state == "", "NOREG", state), choose(up, "UP", "DOWN")
 }
-

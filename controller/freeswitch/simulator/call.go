@@ -195,24 +195,18 @@ func (c *call) dial() (answered, rangOut bool) {
 
 // application runs what originate asked for, after answer.
 func (c *call) application() {
-	app := c.order.app
-	if c.order.extn != nil {
-		known := false
-		if find := c.sw.config.Extension; find != nil {
-			app.name, app.data, known = find(c.order.extn[0], c.order.extn[1], c.order.extn[2])
-		}
-		if !known {
+	todo := []application{c.order.app}
+	if x := c.order.extn; x != nil {
+		if todo = c.route(x[0], x[1], x[2]); len(todo) == 0 {
 			c.hangup(causeByName("NO_ROUTE_DESTINATION"), false)
 			return
 		}
 	}
-	app.uuid = c.sw.newUUID()
-	switch app.name {
-	case "socket":
-		c.socket(app)
-	case "park":
-		c.wait(forever)
-	default:
+	for _, app := range todo {
+		if app.uuid = c.sw.newUUID(); app.name == "socket" {
+			c.socket(app)
+			continue
+		}
 		c.execute(app)
 	}
 }
@@ -243,6 +237,9 @@ func (c *call) report() {
 	c.mu.Unlock()
 	c.fire(stateReporting, nil)
 	c.advance("reported")
+	if hook := c.hook("api_hangup_hook"); hook != "" && !c.dead() {
+		c.sw.apiCommand(c.expand(hook))
+	}
 	if hook := c.hook("api_reporting_hook"); hook != "" && !c.dead() {
 		c.sw.apiCommand(c.expand(hook))
 	}

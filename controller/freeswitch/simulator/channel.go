@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -152,13 +151,6 @@ func (c *call) value(name string) string {
 		}
 	}
 	return ""
-}
-
-var reference = regexp.MustCompile(`\$\{[^}]*\}`)
-
-// expand replaces ${name} by the variable.
-func (c *call) expand(text string) string {
-	return reference.ReplaceAllStringFunc(text, func(ref string) string { return c.value(ref[2 : len(ref)-1]) })
 }
 
 func (c *call) cutLink() {

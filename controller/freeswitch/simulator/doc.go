@@ -17,6 +17,9 @@
 //   - the receiving side has no channels of its own; receiving is not simulated;
 //   - a variable of the switch's own cannot be overwritten with uuid_setvar, and
 //     origination_caller_id_name changes no header;
+//   - a call that goes through the dialplan (Load) keeps the number dialled as its
+//     destination in the events; of commands
+//     only url_encode can stand in ${…};
 //   - bgapi over a call's connection does not name the call as the job's owner;
 //   - a document's resolution and compression are not judged; a page that is
 //     not 1728 pixels wide ends with code 12, one that is not bilevel with 43.

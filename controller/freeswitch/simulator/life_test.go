@@ -152,14 +152,30 @@ func TestHeartbeat(t *testing.T) {
 func TestExtension(t *testing.T) {
 	t.Parallel()
 	listener := listen(t)
-	s := RunT(t, Config{Extension: func(extension, dialplan, context string) (string, string, bool) {
-		return "socket", listener.Addr().String() + " async full", extension == "faxbot" && dialplan == "XML" && context == "out"
-	}})
+	s := RunT(t, Config{})
+	if err := s.Load("out", `<extension name="first" continue="true">
+		<condition field="destination_number" expression="^fax"><action application="set" data="first=${faxbot_job_id}"/></condition>
+		<condition field="${no_such}" expression="^x"><action application="set" data="never=1"/></condition>
+	</extension><extension name="other"><condition field="destination_number" expression="^other$"><action application="hangup"/></condition></extension>
+	<extension name="faxbot"><condition field="destination_number" expression="^faxbot$">
+		<action application="set" data="late=\\\${uuid}"/><action application="socket" data="`+listener.Addr().String()+` async full"/>
+	</condition></extension>`); err != nil {
+		t.Fatal(err)
+	}
 	link := dial(t, s)
 	link.ask("event plain CHANNEL_HANGUP_COMPLETE")
-	link.ask("bgapi originate sofia/gateway/carrier/5551000 faxbot XML out")
-	if got := value(accept(t, listener).ask("connect"), "Control"); got != "full" {
+	link.ask("bgapi originate {faxbot_job_id=7}sofia/gateway/carrier/5551000 faxbot XML out")
+	call := accept(t, listener)
+	if got := value(call.ask("connect"), "Control"); got != "full" {
 		t.Errorf("control %s", got)
+	}
+	for name, want := range map[string]string{"first": "7", "never": "", "late": "${uuid}"} {
+		if got := value(call.ask("getvar "+name), "Reply-Text"); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if err := s.Load("out", `<extension name="x"><condition field="destination_number" expression="("/></extension>`); err == nil {
+		t.Error("a dialplan that cannot be read was loaded")
 	}
 	link.ask("bgapi originate sofia/gateway/carrier/5551000 nowhere")
 	link.event("CHANNEL_HANGUP_COMPLETE", "Hangup-Cause: NO_ROUTE_DESTINATION\n")

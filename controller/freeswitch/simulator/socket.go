@@ -246,7 +246,7 @@ func (c *call) execute(app application) {
 
 func (c *call) assign(pair string) {
 	name, value, _ := strings.Cut(pair, "=")
-	c.set(name, value)
+	c.set(name, c.expand(value)) // again (mod_dptools.c, base_set)
 }
 
 func (c *call) sleep(ms string) {

@@ -156,8 +156,8 @@ func TestTheCallsOwnConnection(t *testing.T) {
 	}
 	call.ask("sendmsg\ncall-command: execute\nexecute-app-name: set\nexecute-app-arg: b=${a}!")
 	call.event("CHANNEL_EXECUTE_COMPLETE", "Application: set\n")
-	if got := call.api("uuid_getvar " + uuid + " b"); got != "${uuid} b!" {
-		t.Errorf("set did not expand: %q", got)
+	if got := call.api("uuid_getvar " + uuid + " b"); got != uuid+" b!" {
+		t.Errorf("set did not expand twice: %q", got)
 	}
 	call.ask("nolinger")
 	call.ask("sendmsg\ncall-command: execute\nexecute-app-name: nonsense")

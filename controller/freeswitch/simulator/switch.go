@@ -33,9 +33,6 @@ type Config struct {
 	// Seed makes uuids repeatable; 0 takes a random one.
 	Seed      uint64
 	Heartbeat time.Duration // between HEARTBEAT events; 0 is 20 s
-	// Extension says which application runs on a call that originate sends to
-	// the dialplan; nil: there are no extensions.
-	Extension func(extension, dialplan, context string) (name, data string, ok bool)
 	// LedgerPath is a file of JSON lines to which every Entry is appended.
 	LedgerPath string
 	// StatePath is a file in which mod_db's table outlives the process.
@@ -60,15 +57,16 @@ type Switch struct {
 	// work counts the goroutines that Run waits for.
 	work sync.WaitGroup
 
-	mu      sync.Mutex
-	life    life
-	calls   map[string]*call
-	links   map[*link]struct{} // command links and calls' connections
-	wide    []*link            // those that may be sent events of any call; copied on write
-	dialled map[string]int     // calls so far, by number
-	scripts map[string]Outcome
-	random  *rand.Rand
-	closed  bool
+	mu       sync.Mutex
+	life     life
+	calls    map[string]*call
+	links    map[*link]struct{} // command links and calls' connections
+	wide     []*link            // those that may be sent events of any call; copied on write
+	dialled  map[string]int     // calls so far, by number
+	scripts  map[string]Outcome
+	dialplan map[string][]extension // by context
+	random   *rand.Rand
+	closed   bool
 }
 
 // life is one process of the switch, from start to crash.
@@ -97,14 +95,15 @@ func New(config Config) (*Switch, error) {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Switch{
-		config:  config,
-		log:     config.Logger,
-		library: newLibrary(),
-		calls:   make(map[string]*call),
-		links:   make(map[*link]struct{}),
-		dialled: make(map[string]int),
-		scripts: make(map[string]Outcome),
-		random:  rand.New(rand.NewPCG(config.Seed, config.Seed)),
+		config:   config,
+		log:      config.Logger,
+		library:  newLibrary(),
+		calls:    make(map[string]*call),
+		links:    make(map[*link]struct{}),
+		dialled:  make(map[string]int),
+		scripts:  make(map[string]Outcome),
+		dialplan: make(map[string][]extension),
+		random:   rand.New(rand.NewPCG(config.Seed, config.Seed)),
 	}
 	s.life = s.birth()
 	var err error
