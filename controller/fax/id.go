@@ -2,6 +2,7 @@ package fax
 
 import (
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,12 @@ func (id JobID) Time() time.Time {
 		return time.Time{}
 	}
 	return time.Unix(u.Time().UnixTime()).UTC()
+}
+
+// FirstJobID is before every id that is made at t or later, and after those
+// that were made before, to the millisecond.
+func FirstJobID(t time.Time) JobID {
+	return JobID(fmt.Sprintf("%012x%020x", max(0, t.UnixMilli()), 0))
 }
 
 // AttemptID names an attempt: a UUID in its canonical text form, because it is

@@ -18,6 +18,11 @@ type Filter struct {
 	Status fax.Status // together with States: both must hold
 	Tags   []string   // all of them
 	To     fax.Number
+	Begins string // digits, with or without "+", that the number begins with
+	ID     fax.JobID
+	Cause  fax.Cause
+	Since  time.Time // submitted then or later
+	Until  time.Time // submitted before
 	After  fax.JobID // only jobs submitted before this one: the last one of the page before
 	Offset int
 	Limit  int
@@ -33,6 +38,27 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.To != "" {
 		add("to_number = ?", f.To)
+	}
+	if f.Begins != "" {
+		digits := strings.TrimPrefix(f.Begins, "+")
+		begins := "(to_number >= ? AND to_number < ?)"
+		values := []any{"+" + digits, "+" + digits + ":"} // ":" follows "9"
+		if digits == f.Begins {
+			begins, values = "("+begins+" OR "+begins+")", append(values, digits, digits+":")
+		}
+		add(begins, values...)
+	}
+	if f.ID != "" {
+		add("id = ?", f.ID)
+	}
+	if f.Cause != "" {
+		add("cause = ?", f.Cause)
+	}
+	if !f.Since.IsZero() {
+		add("id >= ?", fax.FirstJobID(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("id < ?", fax.FirstJobID(f.Until))
 	}
 	if f.After != "" {
 		add("id < ?", f.After)
