@@ -15,6 +15,8 @@ func (a *API) adminRoutes() []route {
 		{"GET /admin/fax-jobs/{id}", keysManage, a.adminFind},
 		{"GET /admin/fax-jobs/{id}/pdf", keysManage, a.adminPDF},
 		{"GET /admin/health-status", keysManage, a.adminHealth},
+		{"GET /admin/overview", keysManage, a.overview},
+		{"GET /admin/statistics", keysManage, a.statistics},
 		{"GET /admin/db-status", keysManage, a.adminDatabase},
 		{"POST /admin/diagnostics/run", keysManage, a.diagnose},
 		{"GET /admin/webhooks/dead", keysManage, a.deadWebhooks},

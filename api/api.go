@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"faxbot/api/console"
 	"faxbot/controller"
 	"faxbot/controller/fax"
 
@@ -87,7 +88,7 @@ func New(c Config) *API {
 		a.limits = newBuckets(float64(c.RequestsPerMinute)/60, c.RequestsPerMinute)
 	}
 	a.mcp = a.newMCP()
-	a.public = a.observe(a.mux(a.routes()))
+	a.public = a.observe(console.Handler(a.mux(a.routes())))
 	a.inside = a.observe(a.mux(append(a.shared(true), route{
 		pattern: "GET /metrics", serve: plain(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})),
 	})))
@@ -133,7 +134,7 @@ func (a *API) shared(details bool) []route {
 
 // routes are those of the public listener.
 func (a *API) routes() []route {
-	return slices.Concat(a.shared(false), a.faxRoutes(), a.planRoutes(), a.documentRoutes(), a.mcpRoutes(), a.adminRoutes(), a.keyRoutes())
+	return slices.Concat(a.shared(false), a.faxRoutes(), a.planRoutes(), a.documentRoutes(), a.mcpRoutes(), a.adminRoutes(), a.keyRoutes(), a.sessionRoutes())
 }
 
 func (a *API) faxRoutes() []route {
@@ -211,8 +212,8 @@ func (a *API) admit(r *http.Request, rt route) (principal, error) {
 	}
 	// A page of another site must not use a visitor's browser to send faxes
 	// through a daemon in his network that asks for no key.
-	if err := a.origin.Check(r); err != nil {
-		return who, &fax.Error{Problem: fax.Forbidden, Detail: "Requests from other web sites are refused", Cause: err}
+	if err := a.fromHere(r, who.browser); err != nil {
+		return who, err
 	}
 	if a.limits == nil {
 		return who, nil

@@ -23,6 +23,7 @@ func (a *API) documentRoutes() []route {
 		{"POST /fax/{id}/pdf-link", faxRead, a.makeLink},
 		{"GET /fax/{id}/pdf", "", a.pdf},
 		{"GET /fax/{id}/events", faxRead, a.events},
+		{"GET /events", faxRead, a.live},
 	}
 }
 

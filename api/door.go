@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"faxbot/controller/fax"
 )
@@ -35,6 +36,9 @@ type principal struct {
 	name   string // tells holders apart, for limits
 	owner  string // id of the key, which the faxes submitted with it bear; "" for the bootstrap key
 	scopes []scope
+	// browser says that a session's cookie stands for the key. Browsers send
+	// it by themselves, whoever made them.
+	browser bool
 }
 
 func (p principal) may(s scope) bool {
@@ -59,6 +63,7 @@ type door struct {
 	key       *secret // the bootstrap key; nil when there is none
 	ring      *ring
 	hook      *secret // nil when there is none
+	sessions  sessions
 	strangers *buckets
 
 	mu      sync.Mutex
@@ -87,8 +92,13 @@ func (d *door) open(r *http.Request) (principal, error) {
 	if d.everybody {
 		return principal{name: "at " + clientAddress(r), scopes: []scope{everything}}, nil
 	}
+	given := keyOf(r)
+	browser := given == ""
+	if browser {
+		given = d.sessions.key(r, time.Now())
+	}
 	who := principal{name: "bootstrap", scopes: []scope{everything}}
-	err := d.knock(r, keyOf(r), "Invalid or missing API key", func(given string) (ok bool, err error) {
+	err := d.knock(r, given, "Invalid or missing API key", func(given string) (ok bool, err error) {
 		if d.key.is(given) {
 			return true, nil
 		}
@@ -98,6 +108,7 @@ func (d *door) open(r *http.Request) (principal, error) {
 	if err != nil {
 		return principal{}, err
 	}
+	who.browser = browser
 	return who, nil
 }
 

@@ -91,7 +91,6 @@ func TestUnknown(t *testing.T) {
 	s := newStand(t)
 	for _, r := range []request{
 		{method: "GET", path: "/plugins"},
-		{method: "GET", path: "/"},
 		{method: "POST", path: "/nothing"},
 		{method: "GET", path: "/fax/"},
 		{method: "GET", path: "//fax"},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"faxbot/controller"
@@ -312,5 +313,37 @@ func filterOf(r *http.Request) (controller.Filter, error) {
 		}
 		f.To = number
 	}
+	if c := fax.Cause(q.Get("cause")); c != "" {
+		if !slices.Contains(fax.Causes, c) {
+			return wrong("cause", fmt.Sprintf("use one of %v", fax.Causes))
+		}
+		f.Cause = c
+	}
+	for name, at := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
+		if s := q.Get(name); s != "" {
+			t, err := time.Parse(time.RFC3339, s)
+			if err != nil {
+				return wrong(name, "use a time like 2030-01-31T12:00:00Z")
+			}
+			*at = t
+		}
+	}
+	search(&f, strings.TrimSpace(q.Get("q")))
 	return f, nil
 }
+
+// search is what a person types who looks for a fax: a number or how it
+// begins, an id, or else a tag.
+func search(f *controller.Filter, q string) {
+	digits := separators.Replace(q)
+	if id, err := fax.ParseJobID(strings.ToLower(q)); err == nil {
+		f.ID = id
+	} else if strings.Trim(digits, "+0123456789") == "" {
+		f.Begins = digits
+	} else {
+		f.Tags = append(f.Tags, q)
+	}
+}
+
+// separators may stand between the digits of a number.
+var separators = strings.NewReplacer(" ", "", ".", "", "-", "", "(", "", ")", "", "/", "")
