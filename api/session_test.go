@@ -261,10 +261,10 @@ func TestSearch(t *testing.T) {
 		"cause=bad_number":                  {bad},
 		"cause=busy":                        {},
 		"state=done&q=1555":                 {good},
-		"since=" + at(-hour):                {bad, good},
+		"since=" + at(-hour):                {tagged, bad, good},
 		"since=" + at(hour):                 {},
 		"until=" + at(-hour):                {},
-		"until=" + at(hour):                 {bad, good},
+		"until=" + at(hour):                 {tagged, bad, good},
 		"q=1555&limit=1&until=" + at(+hour): {bad},
 	} {
 		got := []string{}
