@@ -18,6 +18,7 @@ func (a *API) keyRoutes() []route {
 	return []route{
 		{"POST /admin/api-keys", keysManage, a.createKey},
 		{"GET /admin/api-keys", keysManage, a.listKeys},
+		{"PATCH /admin/api-keys/{key_id}", keysManage, a.weighKey},
 		{"DELETE /admin/api-keys/{key_id}", keysManage, a.revokeKey},
 		{"POST /admin/api-keys/{key_id}/rotate", keysManage, a.rotateKey},
 	}
@@ -30,6 +31,7 @@ type keyRequest struct {
 	Scopes    []scope `json:"scopes"`
 	ExpiresAt *string `json:"expires_at"`
 	Note      string  `json:"note"`
+	Weight    *int    `json:"weight"`
 }
 
 // keyView is a key as administrators see it.
@@ -43,6 +45,7 @@ type keyView struct {
 	ExpiresAt  *string  `json:"expires_at"`
 	RevokedAt  *string  `json:"revoked_at"`
 	Note       *string  `json:"note"`
+	Weight     int      `json:"weight"`
 }
 
 // newKeyView is a key on the only occasion on which its token is told.
@@ -53,6 +56,7 @@ type newKeyView struct {
 	Owner     *string  `json:"owner"`
 	Scopes    []string `json:"scopes"`
 	ExpiresAt *string  `json:"expires_at"`
+	Weight    int      `json:"weight"`
 }
 
 // defaultScopes are those of a key for which none were named.
@@ -65,7 +69,7 @@ const (
 
 // key is the request as it is kept.
 func (k keyRequest) key() (controller.Key, error) {
-	key := controller.Key{Name: k.Name, Owner: k.Owner, Note: k.Note}
+	key := controller.Key{Name: k.Name, Owner: k.Owner, Note: k.Note, Weight: 1}
 	wrong := func(name, rule string) (controller.Key, error) {
 		return key, &fax.Error{Problem: badField, Detail: fmt.Sprintf("Invalid %s: %s", name, rule)}
 	}
@@ -94,7 +98,17 @@ func (k keyRequest) key() (controller.Key, error) {
 		}
 		key.ExpiresAt = at
 	}
-	return key, nil
+	if k.Weight != nil {
+		key.Weight = *k.Weight
+	}
+	return key, checkWeight(key.Weight)
+}
+
+func checkWeight(n int) error {
+	if n < 1 || n > controller.MaxKeyWeight {
+		return fax.Errorf(badField, "Invalid weight: use a whole number from 1 to %d", controller.MaxKeyWeight)
+	}
+	return nil
 }
 
 // parseTime reads ISO 8601 as JSON and as Python write it; without a zone it
@@ -125,7 +139,7 @@ func (a *API) createKey(w http.ResponseWriter, r *http.Request, _ principal) err
 	}
 	a.log.Info("key made", "key", key.ID, "scopes", key.Scopes)
 	v := keyViewOf(key)
-	reply(w, http.StatusOK, newKeyView{v.ID, token, v.Name, v.Owner, v.Scopes, v.ExpiresAt})
+	reply(w, http.StatusOK, newKeyView{v.ID, token, v.Name, v.Owner, v.Scopes, v.ExpiresAt, v.Weight})
 	return nil
 }
 
@@ -140,6 +154,28 @@ func (a *API) listKeys(w http.ResponseWriter, r *http.Request, _ principal) erro
 		list[i] = keyViewOf(k)
 	}
 	reply(w, http.StatusOK, list)
+	return nil
+}
+
+// weighKey answers PATCH /admin/api-keys/{key_id}: more turns for its faxes, or
+// fewer.
+func (a *API) weighKey(w http.ResponseWriter, r *http.Request, _ principal) error {
+	id := r.PathValue("key_id")
+	var asked struct {
+		Weight int `json:"weight"`
+	}
+	err := readJSON(r, &asked)
+	if err == nil {
+		err = checkWeight(asked.Weight)
+	}
+	if err == nil {
+		err = a.config.Controller.Keys().Weigh(r.Context(), id, asked.Weight)
+	}
+	if err != nil {
+		return err
+	}
+	a.log.Info("key weighed", "key", id, "weight", asked.Weight)
+	reply(w, http.StatusOK, map[string]any{"key_id": id, "weight": asked.Weight})
 	return nil
 }
 
@@ -177,7 +213,7 @@ func keyViewOf(k controller.Key) keyView {
 	}
 	return keyView{
 		ID: k.ID, Name: orNull(k.Name), Owner: orNull(k.Owner), Scopes: k.Scopes, CreatedAt: stamp(k.CreatedAt),
-		LastUsedAt: stamp(k.LastUsedAt), ExpiresAt: stamp(k.ExpiresAt), RevokedAt: stamp(k.RevokedAt), Note: orNull(k.Note),
+		LastUsedAt: stamp(k.LastUsedAt), ExpiresAt: stamp(k.ExpiresAt), RevokedAt: stamp(k.RevokedAt), Note: orNull(k.Note), Weight: k.Weight,
 	}
 }
 

@@ -146,3 +146,39 @@ func TestKeyRequests(t *testing.T) {
 	}
 	s.post("/admin/api-keys", `"`+strings.Repeat("x", 70_000)+`"`, nil).want(413, fax.TooLarge)
 }
+
+// Administrators weigh keys; nonsense is refused.
+func TestKeyIsWeighed(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	id, token := s.newKey(`{"weight":3}`)
+	plain, _ := s.newKey(`{}`)
+	weigh := func(id, body string, header map[string]string) *answer {
+		h := map[string]string{"Content-Type": "application/json"}
+		for k, v := range header {
+			h[k] = v
+		}
+		return s.do(request{method: "PATCH", path: "/admin/api-keys/" + id, body: []byte(body), header: h})
+	}
+	weights := func() map[string]any {
+		all := map[string]any{}
+		for _, k := range s.keys() {
+			all[k["key_id"].(string)] = k["weight"]
+		}
+		return all
+	}
+	if w := weights(); w[id] != 3.0 || w[plain] != 1.0 {
+		t.Errorf("%v", w)
+	}
+	if a := weigh(id, `{"weight":7}`, nil).ok(200); a.fields["weight"] != 7.0 || weights()[id] != 7.0 {
+		t.Errorf("%s", a.body)
+	}
+	for _, wrong := range []string{`{}`, `{"weight":0}`, `{"weight":11}`, `{"weight":"1"}`} {
+		if a := weigh(id, wrong, nil); a.status != 422 {
+			t.Errorf("%s: %d %s", wrong, a.status, a.body)
+		}
+	}
+	s.post("/admin/api-keys", `{"weight":0}`, nil).want(422, "invalid_field")
+	weigh("nobody", `{"weight":2}`, nil).want(404, fax.NotFound, "Key not found")
+	weigh(id, `{"weight":2}`, as(token)).want(401, fax.Unauthorized)
+}

@@ -5,6 +5,9 @@ import "faxbot/controller/store"
 // Key is what is kept of an API key.
 type Key = store.Key
 
+// MaxKeyWeight is the largest weight of a key.
+const MaxKeyWeight = store.MaxWeight
+
 // Filter chooses jobs for List and Count.
 type Filter = store.Filter
 

@@ -13,6 +13,7 @@ import (
 type keysCommand struct {
 	Create createKeyCommand `cmd:"" help:"Make a key and print its token, once."`
 	List   listKeysCommand  `cmd:"" help:"List the keys."`
+	Weigh  weighKeyCommand  `cmd:"" help:"Give the faxes of a key more turns, or fewer."`
 	Rotate rotateKeyCommand `cmd:"" help:"Give a key another token; the one of before is worth nothing."`
 	Revoke revokeKeyCommand `cmd:"" help:"Revoke a key."`
 }
@@ -24,6 +25,7 @@ type createKeyCommand struct {
 	Scope   []string `placeholder:"SCOPE" help:"fax:send, fax:read, inbound:list, inbound:read, keys:manage or *; may be repeated (fax:send,fax:read)."`
 	Expires string   `placeholder:"TIME" help:"For instance 2030-01-31T12:00:00Z (never)."`
 	Note    string   `placeholder:"TEXT" help:"Whatever there is to say."`
+	Weight  int      `default:"1" placeholder:"N" help:"Turns that its faxes get to one of another key's, 1 to 10 (${default})."`
 }
 
 // newKey is a key with its token.
@@ -42,7 +44,7 @@ func (k newKey) show(s streams) error {
 
 // Run makes a key.
 func (c createKeyCommand) Run(s streams) error {
-	asked := map[string]any{"name": c.Name, "owner": c.Owner, "note": c.Note, "expires_at": c.Expires}
+	asked := map[string]any{"name": c.Name, "owner": c.Owner, "note": c.Note, "expires_at": c.Expires, "weight": c.Weight}
 	if c.Scope != nil {
 		asked["scopes"] = c.Scope
 	}
@@ -64,6 +66,7 @@ func (c listKeysCommand) Run(s streams) error {
 		ID          string `json:"key_id"`
 		Name, Owner string
 		Scopes      []string
+		Weight      int
 		LastUsedAt  time.Time `json:"last_used_at"`
 		ExpiresAt   time.Time `json:"expires_at"`
 		RevokedAt   time.Time `json:"revoked_at"`
@@ -74,7 +77,7 @@ func (c listKeysCommand) Run(s streams) error {
 	}
 	return c.print(s.out, text, func() error {
 		t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "KEY\tNAME\tOWNER\tSCOPES\tLAST USED\tSTATE")
+		fmt.Fprintln(t, "KEY\tNAME\tOWNER\tSCOPES\tLAST USED\tWEIGHT\tSTATE")
 		for _, k := range keys {
 			used, state := "never", "good"
 			if !k.LastUsedAt.IsZero() {
@@ -88,7 +91,7 @@ func (c listKeysCommand) Run(s streams) error {
 			case !k.ExpiresAt.IsZero():
 				state = "good until " + k.ExpiresAt.Local().Format(time.DateTime)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, visible(k.Name), visible(k.Owner), strings.Join(k.Scopes, ","), used, state)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", k.ID, visible(k.Name), visible(k.Owner), strings.Join(k.Scopes, ","), used, k.Weight, state)
 		}
 		return t.Flush()
 	})
@@ -101,6 +104,24 @@ type oneKey struct {
 }
 
 func (k oneKey) path() string { return "/admin/api-keys/" + url.PathEscape(k.ID) }
+
+type weighKeyCommand struct {
+	oneKey `embed:""`
+	Weight int `arg:"" name:"weight" placeholder:"N" help:"Turns to one of another key's, 1 to 10."`
+}
+
+// Run gives a key another weight.
+func (c weighKeyCommand) Run(s streams) error {
+	var ok json.RawMessage
+	text, err := c.askJSON(http.MethodPatch, c.path(), map[string]int{"weight": c.Weight}, &ok)
+	if err != nil {
+		return err
+	}
+	return c.print(s.out, text, func() error {
+		_, err := fmt.Fprintf(s.out, "%s has weight %d\n", c.ID, c.Weight)
+		return err
+	})
+}
 
 type rotateKeyCommand struct {
 	oneKey `embed:""`

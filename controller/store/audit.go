@@ -25,6 +25,7 @@ const (
 	KeyMade         Deed = "key.made"
 	KeyRotated      Deed = "key.rotated"
 	KeyRevoked      Deed = "key.revoked"
+	KeyWeighed      Deed = "key.weighed" // got another weight
 	SettingsChanged Deed = "settings.changed"
 	EndpointAdded   Deed = "webhook.added"
 	EndpointChanged Deed = "webhook.changed"
@@ -38,7 +39,7 @@ const (
 
 // Deeds are all of them.
 var Deeds = []Deed{
-	FaxSubmitted, FaxCancelled, FaxHeld, FaxReleased, FaxResent, NumberForgotten, KeyMade, KeyRotated, KeyRevoked, SettingsChanged,
+	FaxSubmitted, FaxCancelled, FaxHeld, FaxReleased, FaxResent, NumberForgotten, KeyMade, KeyRotated, KeyRevoked, KeyWeighed, SettingsChanged,
 	EndpointAdded, EndpointChanged, EndpointRotated, EndpointRemoved, MessageReplayed, SignInFailed, DaemonStarted, DaemonEnded,
 }
 

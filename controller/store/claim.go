@@ -70,7 +70,7 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 		}
 		taken := map[fax.Number]bool{}
 		for len(claimed) < r.Limit {
-			l, c, err := s.next(ctx, tx, lines, r.Now)
+			l, c, err := s.next(ctx, tx, lines, latest(served), r.Now)
 			if err != nil {
 				return err
 			}
@@ -88,7 +88,7 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 			if ok {
 				taken[c.To] = true
 				claimed = append(claimed, one)
-				l.turn = turn{r.Now, latest(served) + 1}
+				l.turn = l.after(latest(served), r.Now)
 				served[l.owner] = l.turn
 			}
 		}

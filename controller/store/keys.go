@@ -17,6 +17,9 @@ type Key struct {
 	Note   string
 	Hash   string
 	Scopes []string
+	// Weight is how many turns the key's faxes get to one of another key's, when
+	// both wait; 1 to MaxWeight. 0 is stored as 1.
+	Weight int
 
 	CreatedAt  time.Time
 	LastUsedAt time.Time // to about a minute; zero: never
@@ -28,6 +31,9 @@ type Key struct {
 func (k Key) Good(at time.Time) bool {
 	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || at.Before(k.ExpiresAt))
 }
+
+// MaxWeight keeps waiting worth about the same to everybody.
+const MaxWeight = 10
 
 // Keys are the API keys in a Store.
 type Keys struct{ s *Store }
@@ -79,6 +85,12 @@ func (k Keys) Rotate(ctx context.Context, id, hash string) error {
 	return k.commit(ctx, KeyRotated, id, `UPDATE api_keys SET key_hash = ? WHERE key_id = ? AND revoked_at IS NULL`, hash, id)
 }
 
+// Weigh gives the key another weight. fax.NotFound when there is none, or it is
+// revoked.
+func (k Keys) Weigh(ctx context.Context, id string, weight int) error {
+	return k.commit(ctx, KeyWeighed, id, `UPDATE api_keys SET weight = ? WHERE key_id = ? AND revoked_at IS NULL`, weight, id)
+}
+
 // Used notes when the key let somebody in.
 func (k Keys) Used(ctx context.Context, id string, at time.Time) error {
 	return k.commit(ctx, "", id, `UPDATE api_keys SET last_used_at = ? WHERE key_id = ?`, stamp{at}, id)
@@ -97,8 +109,8 @@ func (k Keys) commit(ctx context.Context, deed Deed, id, query string, args ...a
 	}))
 }
 
-// keyColumns are the columns of an existing Faxbot database.
-const keyColumns = `key_id, name, owner, key_hash, scopes, created_at, last_used_at, expires_at, revoked_at, note`
+// keyColumns are the columns of an existing Faxbot database, and ours.
+const keyColumns = `key_id, name, owner, key_hash, scopes, created_at, last_used_at, expires_at, revoked_at, note, weight`
 
 type keyRow struct {
 	ID         string  `db:"key_id"`
@@ -111,6 +123,7 @@ type keyRow struct {
 	ExpiresAt  stamp   `db:"expires_at"`
 	RevokedAt  stamp   `db:"revoked_at"`
 	Note       *string `db:"note"`
+	Weight     int     `db:"weight"`
 }
 
 func rowOfKey(k Key) keyRow {
@@ -122,6 +135,7 @@ func rowOfKey(k Key) keyRow {
 		stamp{k.ExpiresAt},
 		stamp{k.RevokedAt},
 		orNull(k.Note),
+		max(k.Weight, 1),
 	}
 }
 
@@ -129,6 +143,7 @@ func (r keyRow) key() Key {
 	k := Key{
 		ID: r.ID, Name: orEmpty(r.Name), Owner: orEmpty(r.Owner), Note: orEmpty(r.Note), Hash: r.Hash,
 		CreatedAt: r.CreatedAt.Time, LastUsedAt: r.LastUsedAt.Time, ExpiresAt: r.ExpiresAt.Time, RevokedAt: r.RevokedAt.Time,
+		Weight: r.Weight,
 	}
 	for _, s := range strings.Split(orEmpty(r.Scopes), ",") {
 		if s = strings.TrimSpace(s); s != "" {

@@ -16,7 +16,7 @@ func TestKeyIsKept(t *testing.T) {
 		keys := db.open(t, "a").Keys()
 		made := must(keys.Create(t.Context(), Key{
 			ID: "0123456789ab", Name: "Front desk", Owner: "Åsa", Note: "two\nlines", Hash: "scrypt$a$b$n=2$r=1$p=1",
-			Scopes: []string{"fax:send", "fax:read"}, ExpiresAt: now().Add(time.Hour),
+			Scopes: []string{"fax:send", "fax:read"}, Weight: 3, ExpiresAt: now().Add(time.Hour),
 		}))(t)
 		bare := must(keys.Create(t.Context(), Key{ID: "ffffffffffff", Hash: "x"}))(t)
 		used := now().Add(time.Minute)
@@ -26,8 +26,11 @@ func TestKeyIsKept(t *testing.T) {
 		if err := keys.Rotate(t.Context(), made.ID, "scrypt$c$d$n=2$r=1$p=1"); err != nil {
 			t.Fatal(err)
 		}
+		if err := keys.Weigh(t.Context(), made.ID, 5); err != nil || made.Weight != 3 || bare.Weight != 1 {
+			t.Fatal(made, bare, err)
+		}
 		want := made
-		want.LastUsedAt, want.Hash, want.CreatedAt = used, "scrypt$c$d$n=2$r=1$p=1", want.CreatedAt.UTC().Truncate(time.Microsecond)
+		want.Weight, want.LastUsedAt, want.Hash, want.CreatedAt = 5, used, "scrypt$c$d$n=2$r=1$p=1", want.CreatedAt.UTC().Truncate(time.Microsecond)
 		if diff := cmp.Diff(want, must(keys.Find(t.Context(), made.ID))(t)); diff != "" {
 			t.Error(diff)
 		}
@@ -53,6 +56,7 @@ func TestKeyIsRevoked(t *testing.T) {
 			t.Errorf("revoked: %+v", key)
 		}
 		wantProblem(t, keys.Rotate(t.Context(), key.ID, "y"), fax.NotFound)
+		wantProblem(t, keys.Weigh(t.Context(), key.ID, 2), fax.NotFound)
 		wantProblem(t, keys.Revoke(t.Context(), "nobody"), fax.NotFound)
 		wantProblem(t, keys.Used(t.Context(), "nobody", now()), fax.NotFound)
 		_, err := keys.Find(t.Context(), "nobody")
@@ -86,7 +90,7 @@ func TestExistingKeyTable(t *testing.T) {
 		s := db.open(t, "a")
 		key := must(s.Keys().Find(t.Context(), "abc"))(t)
 		want := Key{
-			ID: "abc", Name: "old", Hash: "h", Scopes: []string{"fax:send", "fax:read"},
+			ID: "abc", Name: "old", Hash: "h", Weight: 1, Scopes: []string{"fax:send", "fax:read"},
 			CreatedAt: time.Date(2025, 9, 1, 12, 0, 0, 123456000, time.UTC), ExpiresAt: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
 		}
 		if diff := cmp.Diff(want, key); diff != "" {

@@ -23,7 +23,9 @@ func turnOf(j jobRow) int64 {
 }
 
 // turns remembers which owner was served when, so that owners of equal urgency
-// take turns, however many faxes one of them has waiting. Each host has its own.
+// take turns, however many faxes one of them has waiting, and one whose key has
+// a weight gets so many turns to another's one (start-time fair queueing: Goyal,
+// Vin and Cheng, 1996). Each host has its own.
 type turns struct {
 	mu     sync.Mutex
 	served map[string]turn // by owner
@@ -32,6 +34,9 @@ type turns struct {
 type turn struct {
 	at  time.Time
 	nth int64 // of all turns
+	// begun and ended are on a clock that a turn moves on by one, divided by the
+	// weight of its owner.
+	begun, ended float64
 }
 
 func (t *turns) get() map[string]turn {
@@ -49,18 +54,23 @@ func (t *turns) set(served map[string]turn) {
 	t.served = served
 }
 
-// latest is the number of the last turn.
-func latest(served map[string]turn) (nth int64) {
+// latest is the last turn.
+func latest(served map[string]turn) (last turn) {
 	for _, t := range served {
-		nth = max(nth, t.nth)
+		if t.nth > last.nth {
+			last = t
+		}
 	}
-	return nth
+	return last
 }
 
 // line is one owner's waiting jobs, read as far as needed.
 type line struct {
 	owner string
-	turn  turn
+	// weight is that of the owner's key: how many turns it gets, and how fast
+	// its waiting makes urgent.
+	weight int
+	turn   turn
 	page  []candidate
 	size  int       // of the page
 	last  candidate // that was read
@@ -69,20 +79,23 @@ type line struct {
 
 // lines returns the owners that have waiting jobs.
 func (s *Store) lines(ctx context.Context, tx session, served map[string]turn, limit int) ([]*line, error) {
-	var owners []string
+	var owners []struct {
+		Owner  string `db:"owner"`
+		Weight int    `db:"weight"`
+	}
 	// From owner to owner in the index: SELECT DISTINCT would read every job.
 	err := tx.SelectContext(ctx, &owners, `WITH RECURSIVE found (owner) AS (
 			SELECT min(owner) FROM jobs WHERE state IN ('queued', 'retry')
 			UNION ALL
 			SELECT (SELECT min(jobs.owner) FROM jobs WHERE state IN ('queued', 'retry') AND jobs.owner > found.owner)
 			FROM found WHERE found.owner IS NOT NULL
-		) SELECT owner FROM found WHERE owner IS NOT NULL`)
+		) SELECT owner, COALESCE((SELECT weight FROM api_keys WHERE key_id = found.owner), 1) AS weight FROM found WHERE owner IS NOT NULL`)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]*line, len(owners))
-	for i, owner := range owners {
-		list[i] = &line{owner: owner, turn: served[owner], size: limit/len(owners) + 1}
+	for i, o := range owners {
+		list[i] = &line{owner: o.Owner, weight: max(o.Weight, 1), turn: served[o.Owner], size: limit/len(owners) + 1}
 	}
 	return list, nil
 }
@@ -112,12 +125,26 @@ func (l *line) urgency(head *candidate, now time.Time) int {
 	if l.turn.at.After(since) {
 		since = l.turn.at
 	}
-	return head.Priority + int(now.Sub(since)/ageStep)
+	return head.Priority + int(now.Sub(since)*time.Duration(l.weight)/ageStep)
+}
+
+// after is the line's next turn when the last one of all was that. An owner
+// that had nothing waiting has not saved turns up.
+func (l *line) after(last turn, now time.Time) turn {
+	begun := max(l.turn.ended, last.begun)
+	return turn{at: now, nth: last.nth + 1, begun: begun, ended: begun + 1/float64(l.weight)}
+}
+
+// before says that it is the line's turn rather than the other's, of equal
+// urgency.
+func (l *line) before(other *line, last turn) bool {
+	mine, its := max(l.turn.ended, last.begun), max(other.turn.ended, last.begun)
+	return mine < its || mine == its && l.turn.nth < other.turn.nth
 }
 
 // next returns the line whose turn it is and its first job; nil when no job is
 // left.
-func (s *Store) next(ctx context.Context, tx session, lines []*line, now time.Time) (*line, *candidate, error) {
+func (s *Store) next(ctx context.Context, tx session, lines []*line, last turn, now time.Time) (*line, *candidate, error) {
 	var best *line
 	var first *candidate
 	for _, l := range lines {
@@ -130,7 +157,7 @@ func (s *Store) next(ctx context.Context, tx session, lines []*line, now time.Ti
 		}
 		if best != nil {
 			mine, its := l.urgency(head, now), best.urgency(first, now)
-			if mine < its || mine == its && l.turn.nth >= best.turn.nth {
+			if mine < its || mine == its && !l.before(best, last) {
 				continue
 			}
 		}
