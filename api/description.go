@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"faxbot/api/docs"
 )
 
 // openapi is written by hand. The tests hold every request and reply against it.
@@ -15,8 +17,12 @@ import (
 //go:embed openapi.yaml
 var openapi string
 
-// description serves openapi.yaml with the version of the daemon in it.
-type description struct{ asYAML, asJSON []byte }
+// description serves openapi.yaml with the version of the daemon in it, and as
+// a page to read.
+type description struct {
+	asYAML, asJSON []byte
+	page           docs.Page
+}
 
 func newDescription(version string) description {
 	if version == "" {
@@ -27,7 +33,14 @@ func newDescription(version string) description {
 	must(yaml.Unmarshal([]byte(text), &doc))
 	j, err := json.Marshal(doc)
 	must(err)
-	return description{[]byte(text), j}
+	page, err := docs.Make([]byte(text))
+	must(err)
+	return description{[]byte(text), j, page}
+}
+
+func (d description) docs(w http.ResponseWriter, _ *http.Request, _ principal) error {
+	w.Header().Set("Content-Security-Policy", contentPolicy+"; style-src "+d.page.Styles)
+	return send(w, "text/html; charset=utf-8", d.page.HTML)
 }
 
 func (d description) yaml(w http.ResponseWriter, _ *http.Request, _ principal) error {
