@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"faxbot/controller"
+	"faxbot/controller/doctor"
 	"faxbot/controller/fax"
 )
 
@@ -18,7 +18,7 @@ func (a *API) adminRoutes() []route {
 		{"GET /admin/overview", keysManage, a.overview},
 		{"GET /admin/statistics", keysManage, a.statistics},
 		{"GET /admin/db-status", keysManage, a.adminDatabase},
-		{"POST /admin/diagnostics/run", keysManage, a.diagnose},
+		a.diagnosis(),
 		{"GET /admin/webhooks/dead", keysManage, a.deadWebhooks},
 		{"POST /admin/webhooks/{id}/replay", keysManage, a.replayWebhook},
 		{"GET /admin/config", keysManage, a.adminConfig},
@@ -104,7 +104,7 @@ func (a *API) adminPDF(w http.ResponseWriter, r *http.Request, who principal) er
 
 // adminHealth answers GET /admin/health-status.
 func (a *API) adminHealth(w http.ResponseWriter, r *http.Request, _ principal) error {
-	ok, checks := judged(a.ready.ask(r.Context(), a.config.Controller.Ready), true)
+	ok, checks := judged(a.ready.ask(r.Context(), a.config.Controller.Patient()), true)
 	open, err := a.config.Controller.Stats(r.Context())
 	if err != nil {
 		return err
@@ -132,19 +132,34 @@ func (a *API) adminDatabase(w http.ResponseWriter, r *http.Request, _ principal)
 	return nil
 }
 
-// diagnose answers POST /admin/diagnostics/run: everything is tried afresh.
+// diagnosis is on both listeners: the internal one needs no TLS, nor a name that
+// its certificate knows.
+func (a *API) diagnosis() route {
+	return route{"POST /admin/diagnostics/run", keysManage, a.diagnose}
+}
+
+// diagnose answers POST /admin/diagnostics/run: everything is tried afresh, also
+// a call that leads nowhere. One at a time is enough.
 func (a *API) diagnose(w http.ResponseWriter, r *http.Request, _ principal) error {
-	list := a.config.Controller.Ready(r.Context())
-	ok, checks := judged(list, true)
-	issues := []string{}
-	for _, c := range list {
-		if !c.OK {
-			issues = append(issues, c.Name+": "+c.Detail)
+	a.examining.Lock()
+	defer a.examining.Unlock()
+	patient := a.config.Controller.Patient()
+	patient.Premises = a.config.Premises
+	list := doctor.Examine(r.Context(), patient)
+	_, checks := judged(list, true)
+	issues, warnings := []string{}, []string{}
+	for _, f := range list {
+		switch f.Outcome {
+		case doctor.Fails:
+			issues = append(issues, f.Check+": "+f.Detail())
+		case doctor.Warning:
+			warnings = append(warnings, f.Check+": "+f.Detail())
+		default:
 		}
 	}
 	reply(w, http.StatusOK, map[string]any{
-		"timestamp": stamp(time.Now()), "backend": "freeswitch", "checks": checks,
-		"summary": map[string]any{"healthy": ok, "critical_issues": issues},
+		"timestamp": stamp(time.Now()), "backend": "freeswitch", "version": a.config.Version, "checks": checks, "findings": list,
+		"summary": map[string]any{"healthy": len(issues) == 0, "critical_issues": issues, "warnings": warnings},
 	})
 	return nil
 }
@@ -159,17 +174,20 @@ func (a *API) adminConfig(w http.ResponseWriter, _ *http.Request, _ principal) e
 	return nil
 }
 
-// judged is what a list of checks comes to. What is wrong in detail is for
-// operators: it may name addresses and folders.
-func judged(list []controller.Check, details bool) (ok bool, checks map[string]checked) {
-	ok, checks = true, map[string]checked{}
-	for _, c := range list {
-		k := checked{OK: c.OK}
-		if details {
-			k.Detail = orNull(c.Detail)
+// judged is what findings come to; a warning is no failure, and what was skipped
+// is left out. What is wrong in detail is for operators: it may name addresses
+// and folders.
+func judged(list []doctor.Finding, details bool) (ok bool, checks map[string]checked) {
+	checks = map[string]checked{}
+	for _, f := range list {
+		if f.Outcome == doctor.Skipped {
+			continue
 		}
-		checks[c.Name] = k
-		ok = ok && c.OK
+		k := checked{OK: f.Outcome != doctor.Fails}
+		if details {
+			k.Detail = orNull(f.Detail())
+		}
+		checks[f.Check] = k
 	}
-	return ok, checks
+	return doctor.Worst(list) != doctor.Fails, checks
 }

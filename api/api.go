@@ -15,10 +15,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"faxbot/api/console"
 	"faxbot/controller"
+	"faxbot/controller/doctor"
 	"faxbot/controller/fax"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,6 +45,9 @@ type Config struct {
 	// CheckCallback judges the callback_url of a fax; nil refuses all of them.
 	CheckCallback func(url string) error
 	Settings      map[string]any // for administrators to see: by name, without secrets
+	// Premises are what diagnostics look at beside the controller; nil leaves
+	// them out.
+	Premises *doctor.Premises
 }
 
 // API answers HTTP requests. It starts no goroutine and owns nothing to close.
@@ -56,11 +61,13 @@ type API struct {
 	limits  *buckets // by key and route; nil without a limit
 	origin  *http.CrossOriginProtection
 	ready   readiness
-	streams streams
-	mcp     mcpServer
-	pace    pace
-	public  http.Handler
-	inside  http.Handler
+	// examining is held by the one diagnosis that runs.
+	examining sync.Mutex
+	streams   streams
+	mcp       mcpServer
+	pace      pace
+	public    http.Handler
+	inside    http.Handler
 }
 
 // DefaultMaxBytes is MAX_FILE_SIZE_MB where it is not set.
@@ -89,9 +96,11 @@ func New(c Config) *API {
 	}
 	a.mcp = a.newMCP()
 	a.public = a.observe(console.Handler(a.mux(a.routes())))
-	a.inside = a.observe(a.mux(append(a.shared(true), route{
-		pattern: "GET /metrics", serve: plain(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})),
-	})))
+	a.inside = a.observe(a.mux(append(
+		a.shared(true),
+		route{pattern: "GET /metrics", serve: plain(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{}))},
+		a.diagnosis(),
+	)))
 	return a
 }
 

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"faxbot/controller"
+	"faxbot/controller/doctor"
 )
 
 // health answers GET /health: the process is alive. It asks nobody, so nothing
@@ -19,9 +19,9 @@ func (a *API) health(w http.ResponseWriter, _ *http.Request, _ principal) error 
 // readiness keeps the last answer for a moment: everybody may ask, and the
 // checks cost more than a question.
 type readiness struct {
-	mu     sync.Mutex
-	at     time.Time
-	checks []controller.Check
+	mu       sync.Mutex
+	at       time.Time
+	findings []doctor.Finding
 }
 
 const (
@@ -29,16 +29,16 @@ const (
 	readyIn  = 5 * time.Second
 )
 
-func (k *readiness) ask(ctx context.Context, ready func(context.Context) []controller.Check) []controller.Check {
+func (k *readiness) ask(ctx context.Context, patient doctor.Patient) []doctor.Finding {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.checks == nil || time.Since(k.at) > readyFor {
+	if k.findings == nil || time.Since(k.at) > readyFor {
 		// One client that hangs up must not spoil the answer of the others.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyIn)
 		defer cancel()
-		k.checks, k.at = ready(ctx), time.Now()
+		k.findings, k.at = doctor.Ready(ctx, patient), time.Now()
 	}
-	return k.checks
+	return k.findings
 }
 
 // checked is one check as clients see it.
@@ -50,7 +50,7 @@ type checked struct {
 // readyz answers GET /health/ready.
 func (a *API) readyz(details bool) func(http.ResponseWriter, *http.Request, principal) error {
 	return func(w http.ResponseWriter, r *http.Request, _ principal) error {
-		ok, checks := judged(a.ready.ask(r.Context(), a.config.Controller.Ready), details)
+		ok, checks := judged(a.ready.ask(r.Context(), a.config.Controller.Patient()), details)
 		status, word := http.StatusOK, "ready"
 		if !ok {
 			status, word = http.StatusServiceUnavailable, "not_ready"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"faxbot/controller"
+	"faxbot/controller/doctor"
 	"faxbot/controller/fax"
 )
 
@@ -40,10 +41,10 @@ func (a *API) overview(w http.ResponseWriter, r *http.Request, _ principal) erro
 	if err != nil {
 		return err
 	}
-	_, checks := judged(a.ready.ask(r.Context(), a.config.Controller.Ready), true)
+	findings := a.ready.ask(r.Context(), a.config.Controller.Patient())
 	v := overviewView{
 		Timestamp: stamp(time.Now()), Open: o.Open, Waits: o.Waits.Seconds(),
-		Gateways: []gatewayView{}, Alarms: alarms(o, checks),
+		Gateways: []gatewayView{}, Alarms: alarms(o, findings),
 	}
 	for _, g := range o.Gateways {
 		v.Gateways = append(v.Gateways, gatewayView{g.Name, g.State, g.Live, g.Channels, g.CPS, stamp(g.RestUntil)})
@@ -56,16 +57,12 @@ func (a *API) overview(w http.ResponseWriter, r *http.Request, _ principal) erro
 const lateAfter = 15 * time.Minute
 
 // alarms says what is wrong now, and what to do about it.
-func alarms(o controller.Overview, checks map[string]checked) []alarm {
+func alarms(o controller.Overview, findings []doctor.Finding) []alarm {
 	list := []alarm{}
 	add := func(do, what string, args ...any) { list = append(list, alarm{fmt.Sprintf(what, args...), do}) }
-	for name, c := range checks {
-		if !c.OK {
-			detail := ""
-			if c.Detail != nil {
-				detail = *c.Detail
-			}
-			add("Run the diagnostics; they say how to mend it.", "The check %q fails: %s", name, detail)
+	for _, f := range findings {
+		if f.Outcome == doctor.Fails {
+			add("To mend it: "+f.Mend, "The check %q fails: %s", f.Check, f.Found)
 		}
 	}
 	for _, g := range o.Gateways {

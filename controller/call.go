@@ -59,7 +59,7 @@ func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
 func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freeswitch.Session {
 	k := c.find(fax.AttemptID(said.AttemptID))
 	if k == nil {
-		return nil
+		return c.probes.Admit(conn, said)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"faxbot/controller/doctor"
 	"faxbot/controller/document"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
@@ -61,6 +62,7 @@ type Controller struct {
 	metrics  *metrics
 	gateways *gateways
 	bus      events.Bus
+	probes   doctor.Probes
 	log      *slog.Logger
 
 	policy   atomic.Pointer[Policy]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"faxbot/controller"
+	"faxbot/controller/doctor"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
@@ -276,12 +277,15 @@ func TestReady(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, simulator.Config{Gateways: []string{"other"}}, nil)
 	h.until(h.submit("15551230021", 1), fax.Retry)
-	want := map[string]bool{"database": true, "documents": true, "switch": true, "fax_engine": true, "gateway": false}
+	want := map[string]bool{
+		"settings": true, "accepting": true, "database": true, "documents": true, "disk": true, "ghostscript": true,
+		"switch": true, "acl": true, "password": true, "fax_engine": true, "gateway": false, "reads_documents": true,
+	}
 	got := map[string]bool{}
-	for _, c := range h.Ready(context.Background()) {
-		got[c.Name] = c.OK
-		if !c.OK && c.Detail == "" {
-			t.Errorf("%s: not said why", c.Name)
+	for _, f := range doctor.Ready(context.Background(), h.Patient()) {
+		got[f.Check] = f.Outcome == doctor.OK
+		if f.Outcome != doctor.OK && f.Mend == "" {
+			t.Errorf("%s: not said why", f.Check)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"faxbot/controller"
+	"faxbot/controller/doctor"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
 )
@@ -21,12 +22,12 @@ func (h *house) apply(edit func(*controller.Policy)) {
 
 // linkUp says whether the controller reaches its switch.
 func (h *house) linkUp() bool {
-	for _, c := range h.Ready(h.t.Context()) {
-		if c.Name == "switch" {
-			return c.OK
+	for _, f := range doctor.Ready(h.t.Context(), h.Patient()) {
+		if f.Check == "password" {
+			return f.Outcome == doctor.OK
 		}
 	}
-	return false
+	return false // it did not come as far
 }
 
 // A new policy is that of the next call. The call under way goes on, through a

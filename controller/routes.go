@@ -142,6 +142,15 @@ func (p *Policy) gateways() []Gateway {
 	return all
 }
 
+// Names are the names of all gateways, the preferred first.
+func (p *Policy) Names() []string {
+	var names []string
+	for _, g := range p.gateways() {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
 // ways are the gateways for a fax, the preferred first: those that it names,
 // else those of its route.
 func (p *Policy) ways(job fax.Job) []string {

@@ -44,6 +44,9 @@ type remote struct {
 	Key secret `name:"key" env:"FAXBOT_API_KEY" placeholder:"KEY" help:"A key that the daemon knows. Set it in the environment: other users can see flags."`
 }
 
+// usualURL is the default of --url.
+const usualURL = "http://127.0.0.1:8080"
+
 // headersWithin bounds how long a daemon may think; a conversion is not
 // waited for.
 const headersWithin = time.Minute
@@ -92,6 +95,7 @@ func (c remote) open(ctx context.Context, method, path string, header http.Heade
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	refused := refusal{status: answer.StatusCode}
 	if json.Unmarshal(text, &refused) != nil || refused.Detail == "" {
+		refused.stranger = true
 		refused.Detail = "this does not look like a Faxbot; see --url (FAXBOT_URL)"
 	}
 	return nil, &refused
@@ -99,8 +103,9 @@ func (c remote) open(ctx context.Context, method, path string, header http.Heade
 
 // refusal is what the daemon says when it does not do as asked.
 type refusal struct {
-	status int
-	Detail string `json:"detail"`
+	status   int
+	stranger bool   // it was no Faxbot that answered
+	Detail   string `json:"detail"`
 }
 
 func (r *refusal) Error() string {

@@ -16,6 +16,7 @@ import (
 
 	"faxbot/api"
 	"faxbot/controller"
+	"faxbot/controller/doctor"
 	"faxbot/controller/document"
 	"faxbot/controller/store"
 	"faxbot/controller/webhook"
@@ -111,6 +112,7 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 		PublicURL:         s.HTTP.PublicURL,
 		LinkTTL:           time.Duration(s.HTTP.LinkMinutes) * time.Minute,
 		Settings:          s.report(),
+		Premises:          s.premises(true),
 		CheckCallback:     callback,
 	})
 	d.public.serves("REST", rest.Server(rest.Public()))
@@ -227,5 +229,5 @@ func (s site) end() {
 func (d *daemon) alive(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	d.controller.Ready(ctx)
+	doctor.Ready(ctx, d.controller.Patient())
 }

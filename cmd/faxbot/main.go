@@ -37,6 +37,7 @@ type commands struct {
 	Keys     keysCommand     `cmd:"" group:"Client" help:"Make, list, rotate and revoke API keys."`
 	Webhooks webhooksCommand `cmd:"" group:"Client" help:"List and replay webhooks that were given up."`
 	MCP      mcpCommand      `cmd:"" name:"mcp" group:"Client" help:"Let an assistant on this machine send faxes (Model Context Protocol over stdio)."`
+	Doctor   doctorCommand   `cmd:"" help:"Find out whether faxes can be sent and, where not, what to mend."`
 	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
 	Dialplan dialplanCommand `cmd:"" help:"Print or write what FreeSWITCH's configuration needs for this daemon."`
 	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -46,6 +47,7 @@ const (
 	tiffName  = "fax.tiff"
 	bucketLen = 6
 	dirMode   = 0o750
+	tiffMode  = 0o640 // FreeSWITCH reads it through the folder's group
 )
 
 // Folder keeps documents. It is safe for concurrent use, also by several
@@ -56,6 +58,9 @@ type Folder struct {
 	lock  *os.File // held as long as stage is in use
 	spare spares
 	level atomic.Int32 // of confinement that this system allows
+
+	probe  sync.Mutex
+	probed string // the text of the file that Probe made; "" before
 }
 
 // Open makes the folders and sweeps what earlier processes left half done.
@@ -165,36 +170,6 @@ func lockStage(stage string) (*os.File, error) {
 func (f *Folder) Close() error {
 	f.stopSpares()
 	return errors.Join(os.RemoveAll(f.stage), f.lock.Close())
-}
-
-// Check says whether documents can be taken in and converted now; its error
-// tells the operator what to do.
-func (f *Folder) Check(ctx context.Context) error {
-	return errors.Join(f.checkGhostscript(ctx), f.checkWritable(), f.checkFree())
-}
-
-func (f *Folder) checkWritable() error {
-	probe := filepath.Join(f.stage, "check")
-	err := writeFile(probe, strings.NewReader("written by the health check"), 0o600)
-	if err == nil {
-		err = syncDir(f.stage)
-	}
-	_ = os.Remove(probe)
-	if err != nil {
-		return fmt.Errorf("document folder %s cannot be written: %w; check its owner and mode", f.Dir, err)
-	}
-	return nil
-}
-
-func (f *Folder) checkFree() error {
-	free, err := freeBytes(f.Dir)
-	if err != nil {
-		return fmt.Errorf("document folder %s: %w", f.Dir, err)
-	}
-	if free < minFree {
-		return fmt.Errorf("document folder %s: only %d MiB are free, %d are needed; remove files or enlarge the disk", f.Dir, free>>20, minFree>>20)
-	}
-	return nil
 }
 
 // Free is how many bytes the disk of the folder has left; -1 when it cannot be

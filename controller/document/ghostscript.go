@@ -46,23 +46,25 @@ func (f *Folder) ghostscript() (string, error) {
 	return path, nil
 }
 
-func (f *Folder) checkGhostscript(ctx context.Context) error {
+// CheckGhostscript returns the version of Ghostscript, and an error when it is
+// missing or too old.
+func (f *Folder) CheckGhostscript(ctx context.Context) (string, error) {
 	path, err := f.ghostscript()
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, path, "--version").Output() //nolint:gosec // the operator names the program
 	if err != nil {
-		return fmt.Errorf("%s --version: %w; reinstall it: apt-get install --reinstall ghostscript libgs-common", path, err)
+		return "", fmt.Errorf("%s --version: %w; reinstall it: apt-get install --reinstall ghostscript libgs-common", path, err)
 	}
 	version := strings.TrimSpace(string(out))
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < oldestMajor {
-		return fmt.Errorf("%s is version %.20q, but %d.0 or newer is needed (Debian 12, Ubuntu 24.04)", path, version, oldestMajor)
+		return version, fmt.Errorf("%s is version %.20q, but %d.0 or newer is needed (Debian 12, Ubuntu 24.04)", path, version, oldestMajor)
 	}
-	return nil
+	return version, nil
 }
 
 // drawPDF has Ghostscript draw the PDF from, file n of so many.

@@ -214,7 +214,7 @@ func ours(ctx context.Context, err error) error {
 
 // publish puts the finished TIFF where FreeSWITCH finds it.
 func (f *Folder) publish(from, to string) error {
-	err := os.Chmod(from, 0o640)
+	err := os.Chmod(from, tiffMode)
 	if err == nil {
 		err = syncDir(from) // a file is synced as a folder is
 	}

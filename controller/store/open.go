@@ -61,21 +61,31 @@ func Open(ctx context.Context, databaseURL string, opts Options) (*Store, error)
 	log := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
 	s := &Store{host: opts.Host}
 	s.SetWebhooks(opts.Webhooks)
-	var err error
-	scheme, rest, found := strings.Cut(databaseURL, "://")
-	scheme, _, _ = strings.Cut(scheme, "+")
-	switch {
-	case found && scheme == "sqlite":
+	kind, rest, err := parse(databaseURL)
+	switch kind {
+	case "sqlite":
 		err = s.openSQLite(ctx, rest, log)
-	case found && (scheme == "postgres" || scheme == "postgresql"):
-		err = s.openPostgres(ctx, "postgres://"+rest, log)
-	default:
-		err = errors.New("it must begin with sqlite:/// or postgresql://")
+	case "postgres":
+		err = s.openPostgres(ctx, rest, log)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", errors.Join(err, s.Close()))
 	}
 	return s, nil
+}
+
+// parse tells which database a URL names, "sqlite" or "postgres", and the rest
+// of the URL.
+func parse(databaseURL string) (kind, rest string, err error) {
+	scheme, rest, found := strings.Cut(databaseURL, "://")
+	scheme, _, _ = strings.Cut(scheme, "+")
+	switch {
+	case found && scheme == "sqlite":
+		return "sqlite", rest, nil
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		return "postgres", rest, nil
+	}
+	return "", "", errors.New("it must begin with sqlite:/// or postgresql://")
 }
 
 // Close lets the writes that have begun finish, refuses the waiting ones with
@@ -108,19 +118,28 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
-func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) error {
-	s.dialect = dialects["sqlite"]
+// fileOf is the SQLite file that the rest of a URL names; its folder exists.
+func fileOf(rest string) (string, error) {
 	file, options, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "?")
 	switch {
 	case !strings.HasPrefix(rest, "/"):
-		return errors.New("a SQLite file is written with three slashes (sqlite:///./faxbot.db) or, from the root, four (sqlite:////var/lib/faxbot.db)")
+		return "", errors.New("a SQLite file is written with three slashes (sqlite:///./faxbot.db) or, from the root, four (sqlite:////var/lib/faxbot.db)")
 	case file == "" || file == ":memory:":
-		return errors.New("a database in memory would lose accepted faxes; name a file, for instance sqlite:///./faxbot.db")
+		return "", errors.New("a database in memory would lose accepted faxes; name a file, for instance sqlite:///./faxbot.db")
 	case options != "":
-		return errors.New("a SQLite file takes no options after the question mark; remove them")
+		return "", errors.New("a SQLite file takes no options after the question mark; remove them")
 	}
 	if _, err := os.Stat(filepath.Dir(file)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the folder %s does not exist; create it", filepath.Dir(file))
+		return "", fmt.Errorf("the folder %s does not exist; create it", filepath.Dir(file))
+	}
+	return file, nil
+}
+
+func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) error {
+	s.dialect = dialects["sqlite"]
+	file, err := fileOf(rest)
+	if err != nil {
+		return err
 	}
 	// Numbers and names are nobody else's business; SQLite gives the files
 	// beside it the same permissions.
@@ -165,12 +184,32 @@ func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) e
 	return nil
 }
 
-func (s *Store) openPostgres(ctx context.Context, databaseURL string, log *slog.Logger) error {
+func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger) error {
 	s.dialect = dialects["postgres"]
-	u, err := url.Parse(databaseURL)
+	u, err := postgresURL(rest)
+	if err != nil {
+		return err
+	}
+	db, err := s.connect("postgres", u.String(), connections)
+	if err == nil {
+		err = s.migrate(ctx, db, log)
+	}
+	if err != nil {
+		return withoutPassword(err, u)
+	}
+	// What closing says of connections that are dead already is no news.
+	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
+	s.read = rebound{db}
+	s.write = pool{db}.write
+	return nil
+}
+
+// postgresURL is the rest of a URL as the driver wants it.
+func postgresURL(rest string) (*url.URL, error) {
+	u, err := url.Parse("postgres://" + rest)
 	if err != nil {
 		// The parser's own words would repeat the URL.
-		return errors.New("this is not a URL; write special characters in the password as %40 and the like")
+		return nil, errors.New("this is not a URL; write special characters in the password as %40 and the like")
 	}
 	settings := u.Query()
 	for name, value := range map[string]string{
@@ -184,18 +223,7 @@ func (s *Store) openPostgres(ctx context.Context, databaseURL string, log *slog.
 		}
 	}
 	u.RawQuery = settings.Encode()
-	db, err := s.connect("postgres", u.String(), connections)
-	if err == nil {
-		err = s.migrate(ctx, db, log)
-	}
-	if err != nil {
-		return withoutPassword(err, u)
-	}
-	// What closing says of connections that are dead already is no news.
-	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
-	s.read = rebound{db}
-	s.write = pool{db}.write
-	return nil
+	return u, nil
 }
 
 // withoutPassword is for the errors of drivers, whose words we do not choose.

@@ -10,5 +10,10 @@ export function Checks() {
   <//>`;
 }
 
-export const Results = ({of}) => html`<ul class="checks">${Object.entries(of.checks).map(([name, c]) => html`
-  <li key=${name} class=${c.ok ? 'good' : 'bad'}><strong>${name}</strong> <span class="badge ${c.ok ? 'good' : 'bad'}">${c.ok ? 'in order' : 'fails'}</span> ${c.detail}</li>`)}</ul>`;
+const words = {ok: ['good', 'in order'], warning: ['bad', 'warning'], fails: ['bad', 'fails'], skipped: ['', 'not tried']};
+
+const Results = ({of}) => html`<ul class="checks">${of.findings.map((f) => {
+  const [kind, word] = words[f.outcome];
+  return html`<li key=${f.check} class=${kind}><strong>${f.check}</strong> <span class="badge ${kind}">${word}</span> ${f.found}
+    ${f.mend && html`<br/>To mend it: ${f.mend}`}<br/><small>How it was found out: ${f.how}</small></li>`;
+})}</ul>`;

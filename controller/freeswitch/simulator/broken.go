@@ -26,7 +26,7 @@ type Broken struct {
 	Registration map[string]string
 	Lonely       bool          // its calls cannot connect to anybody
 	Blind        bool          // sees no file, as in a container of its own
-	Unreadable   bool          // sees files, and may open none
+	Unreadable   bool          // is a stranger: opens only files that everybody may read
 	Ahead        time.Duration // how far its clock is ahead
 }
 
@@ -82,13 +82,18 @@ func (s *Switch) stat(path string) (fs.FileInfo, error) {
 
 // read opens a file as the switch's user may.
 func (s *Switch) read(path string) ([]image, error) {
-	switch _, err := s.stat(path); {
-	case err != nil:
+	if err := s.mayRead(path); err != nil {
 		return nil, err
-	case s.config.Broken.Unreadable:
-		return nil, fs.ErrPermission
 	}
 	return readTIFF(path)
+}
+
+func (s *Switch) mayRead(path string) error {
+	file, err := s.stat(path)
+	if err == nil && s.config.Broken.Unreadable && file.Mode()&0o004 == 0 {
+		err = fs.ErrPermission
+	}
+	return err
 }
 
 // curl is mod_curl's command for files, and to post. What cannot be had is an empty answer.
@@ -98,7 +103,7 @@ func (s *Switch) curl(arg string) string {
 		return s.post(Words(arg))
 	}
 	u, err := url.Parse(where)
-	if err != nil || u.Scheme != "file" || s.config.Broken.Blind || s.config.Broken.Unreadable {
+	if err != nil || u.Scheme != "file" || s.mayRead(u.Path) != nil {
 		return ""
 	}
 	text, _ := os.ReadFile(u.Path)
