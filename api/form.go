@@ -48,6 +48,7 @@ type form struct {
 	CoverMessage   string    `form:"cover_message" validate:"max=2000"`
 	Tags           fax.Tags  `form:"tags"`
 	PurgeOnSuccess bool      `form:"purge_on_success"`
+	Hold           bool      `form:"hold"`
 }
 
 const (
@@ -113,6 +114,8 @@ func (f *form) parsePages(name, value string) (err error) {
 		f.Tags, err = fax.ParseTags(string(f.Tags) + "," + value)
 	case "purge_on_success":
 		f.PurgeOnSuccess, err = strconv.ParseBool(value)
+	case "hold":
+		f.Hold, err = strconv.ParseBool(value)
 	}
 	return err
 }
@@ -138,6 +141,7 @@ var rules = map[string]string{
 	"cover_subject":    "use at most 100 bytes of printable text",
 	"cover_message":    "use at most 2000 bytes of text",
 	"purge_on_success": "use true or false",
+	"hold":             "use true or false",
 }
 
 // fields validates forms.
@@ -297,7 +301,7 @@ func (f form) submission(who principal, key string) controller.Submission {
 			CallerID: f.From, StationID: f.StationID, Header: f.Header, Gateway: f.Gateway, Window: f.Window, CallbackURL: f.CallbackURL,
 			Resolution: f.Resolution, Pages: f.Pages, Darkness: f.Darkness,
 			Cover: fax.Cover{Name: f.Cover, To: f.CoverTo, From: f.CoverFrom, Subject: f.CoverSubject, Message: f.CoverMessage},
-			Tags:  f.Tags, PurgeOnSuccess: f.PurgeOnSuccess,
+			Tags:  f.Tags, PurgeOnSuccess: f.PurgeOnSuccess, Hold: f.Hold,
 		},
 	}
 }

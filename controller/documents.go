@@ -29,6 +29,7 @@ func (c *Controller) Resend(ctx context.Context, id fax.JobID, s Submission) (jo
 		return fax.Job{}, false, err
 	}
 	s.Options, s.Priority, s.MaxAttempts = old.Options, old.Priority, old.MaxAttempts
+	s.Options.Hold = false // these pages have been looked at
 	if s.To == "" {
 		s.To = string(old.To)
 	}

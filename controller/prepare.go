@@ -74,9 +74,12 @@ func (c *Controller) prepare(ctx context.Context, job fax.Job) bool {
 	switch {
 	case err == nil:
 		log.Info("document converted", "pages", made.Pages, "seconds", time.Since(began).Seconds())
-		if c.policy.Load().Disabled {
+		switch {
+		case c.policy.Load().Disabled:
 			err = c.store.Shelve(ctx, job.ID, factsOf(made), fax.Disabled)
-		} else {
+		case job.Options.Hold:
+			err = c.store.Shelve(ctx, job.ID, factsOf(made), fax.OnHold)
+		default:
 			err = c.store.Prepared(ctx, job.ID, factsOf(made))
 		}
 	case errors.As(err, &problem) && problem.Problem != fax.Unavailable && problem.Problem != fax.Internal:

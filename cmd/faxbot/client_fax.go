@@ -70,6 +70,7 @@ type sendCommand struct {
 	Message     string   `placeholder:"TEXT" help:"On the cover."`
 	Tag         []string `placeholder:"WORD" help:"To find the fax by; may be repeated."`
 	Purge       bool     `name:"purge-on-success" help:"Delete the documents as soon as the fax is delivered."`
+	Hold        bool     `help:"Call nobody before the fax is released: its pages can be looked at first."`
 	Once        string   `name:"idempotency-key" placeholder:"WORD" help:"The same word with the same fax sends it once (a new word)."`
 }
 
@@ -138,6 +139,7 @@ func (c sendCommand) fill(form *multipart.Writer, in io.Reader) error {
 		{"cover_message", c.Message},
 		{"tags", strings.Join(c.Tag, ",")},
 		{"purge_on_success", map[bool]string{true: "true"}[c.Purge]},
+		{"hold", map[bool]string{true: "true"}[c.Hold]},
 	} {
 		if f[1] == "" {
 			continue

@@ -34,6 +34,8 @@ const (
 
 	Unknown Cause = "unknown" // the switch forgot: pages may or may not have arrived
 	Expired Cause = "expired" // the deadline passed
+	// OnHold faxes were submitted to be looked at before they are sent.
+	OnHold Cause = "on_hold"
 	// Disabled faxes were taken in while the operator had faxing disabled.
 	Disabled Cause = "disabled"
 )
@@ -43,7 +45,7 @@ var Causes = []Cause{
 	Busy, NoAnswer, Trunk, Misconfigured, Media, WrongNumber, Refused, Withdrawn,
 	OK, NotAFax, Training, ECMFailed, T38Failed, Incapable, Image, PageLost, Dropped,
 	Document, Switch, Rejected, Operator, Inbound,
-	Unknown, Expired, Disabled,
+	Unknown, Expired, OnHold, Disabled,
 }
 
 // Advice is what everybody should know of a cause. What follows a call that
@@ -99,6 +101,7 @@ var advice = map[Cause]Advice{
 	Inbound:   {Tell: "Receiving failed."},
 
 	Unknown:  {Tell: "The switch forgot this call: pages may have arrived. Ask the receiver, then release or cancel the fax."},
+	OnHold:   {Tell: "The pages are ready to be looked at. Release the fax to send it, or cancel it."},
 	Disabled: {Tell: "Faxing is disabled: the fax is kept and not sent. Release it when faxing is enabled again, or cancel it."},
 	Expired:  {Tell: "The deadline passed before the fax could be delivered."},
 }

@@ -27,6 +27,9 @@ type Options struct {
 	Tags Tags `json:"tags,omitempty"`
 	// PurgeOnSuccess has the documents deleted as soon as the fax is delivered.
 	PurgeOnSuccess bool `json:"purge_on_success,omitempty"`
+	// Hold has nobody called before a person has seen the pages and released
+	// the fax.
+	Hold bool `json:"hold,omitempty"`
 }
 
 // Cover is what a cover page says. The zero Cover is none.

@@ -83,6 +83,7 @@ var rules = map[fax.Cause][]step{
 	fax.Inbound:  {{move: fail}},
 	fax.Unknown:  {{move: policy, wait: about(time.Minute)}},
 	fax.Expired:  {{move: fail}},
+	fax.OnHold:   {{move: fail}},
 	fax.Disabled: {{move: fail}},
 }
 
