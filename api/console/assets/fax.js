@@ -14,7 +14,8 @@ export function Fax({args: [id], may}) {
   const submit = may('fax:send');
   return html`<${Page} title=${'Fax to ' + fax.to} actions=${submit && html`<${Actions} fax=${fax}/>`}>
     <p class="status" aria-live="polite"><${State} of=${fax.state} cancelling=${fax.cancel_requested}/> <${Bar} done=${fax.progress.page} of=${fax.pages}/> ${fax.error}</p>
-    ${(fax.warnings ?? []).map((w) => html`<p class="note">${w}</p>`)}
+    ${fax.warnings.map((w) => html`<p class="note">${w}</p>`)}
+    ${fax.seconds > 0 && html`<p class="dim">${count(fax.pages, 'page')}, about ${span(fax.seconds)} on the line.</p>`}
     ${!over(fax) && plan.data && html`<section><h2>What will happen</h2><p class="plan">${plan.data.text}</p></section>`}
     <section><h2>Calls</h2>
       ${fax.attempts.length === 0 && html`<p class="empty">None yet.</p>`}
@@ -24,7 +25,7 @@ export function Fax({args: [id], may}) {
       ['Id', fax.id], ['Submitted', html`<${Time} at=${fax.created_at}/>`], ['Due', html`<${Time} at=${fax.due_at}/>`],
       ['Deadline', html`<${Time} at=${fax.deadline}/>`], ['Priority', fax.priority], ['Gateway', fax.gateway], ['Hours', fax.window],
       ['From', fax.from], ['Station id', fax.station_id], ['Header', fax.header], ['Files', fax.documents],
-      ['Tags', (fax.tags ?? []).join(', ')], ['Calls placed', fax.dials], ['Calls answered', fax.tries],
+      ['Resolution', fax.resolution], ['Cover', fax.cover], ['Chosen pages', fax.page_range], ['Tags', fax.tags.join(', ')], ['Calls placed', fax.dials], ['Calls answered', fax.tries],
     ]}/></section>
   <//>`;
 }
@@ -71,7 +72,7 @@ function Actions({fax}) {
   if (other) return html`<${Field} name="to" label="Send it again to" value=${to} set=${setTo} type="tel"/><${Button} kind="main" run=${again}>Send<//><button type="button" onClick=${() => setOther(false)}>Not now</button>`;
   return html`
     ${!over(fax) && !fax.cancel_requested && html`<${Button} kind="danger" confirm="Cancel this fax? A call under way is hung up." run=${() => ask('DELETE', '/fax/' + fax.id)}>Cancel<//>`}
-    ${fax.state === 'held' && html`<${Button} kind="main" run=${() => post(`/fax/${fax.id}/release`)}>Release<//>`}
+    ${fax.state === 'held' && html`<${Button} kind="main" run=${() => post(`/fax/${fax.id}/release`)}>${fax.cause === 'on_hold' ? 'Send it' : 'Release'}<//>`}
     ${fax.state === 'retry' && html`<${Button} run=${() => post(`/fax/${fax.id}/release`)}>Call now<//>`}
     ${over(fax) && html`<button type="button" onClick=${() => setOther(true)}>Send again…</button>`}`;
 }

@@ -19,7 +19,7 @@ export const causes = {
   bad_number: 'Wrong number', refused: 'Call refused', cancelled: 'Cancelled', ok: 'Delivered', not_a_fax: 'Not a fax machine',
   training: 'Modems did not agree', ecm: 'Error correction failed', t38: 'T.38 failed', incapable: 'Receiver cannot take it', image: 'Page format refused',
   page_lost: 'Page lost', dropped: 'Line dropped', document: 'Document', switch: 'FreeSWITCH', rejected: 'Fax refused', operator: 'Operator',
-  inbound: 'Inbound', unknown: 'Nobody knows', expired: 'Deadline passed',
+  inbound: 'Inbound', unknown: 'Nobody knows', expired: 'Deadline passed', on_hold: 'To be looked at', disabled: 'Faxing disabled',
 };
 
 // when is a time as people at this desk write it; today without the date.
