@@ -87,6 +87,7 @@ type attempt struct {
 	ECM        *bool            `json:"ecm"`
 	T38        *bool            `json:"t38"`
 	Remote     *string          `json:"remote_station"`
+	Machine    *string          `json:"remote_machine"`
 	Parameters fax.Parameters   `json:"parameters"`
 	Reasons    []reasonView     `json:"reasons"`
 	CreatedAt  *string          `json:"created_at"`
@@ -138,7 +139,7 @@ func attemptOf(c fax.Attempt) attempt {
 	v.Cause, v.Message = orNull(c.Result.Cause), orNull(c.Result.Cause.Advice().Tell)
 	if c.Result.Code != fax.NoCode {
 		v.Code, v.Rate, v.ECM, v.T38 = &c.Result.Code, orNull(c.Result.Rate), &c.Result.ECM, &c.Result.T38
-		v.Remote = orNull(c.Result.RemoteStation)
+		v.Remote, v.Machine = orNull(c.Result.RemoteStation), orNull(c.Result.RemoteMachine)
 	}
 	return v
 }

@@ -96,6 +96,7 @@ type destinationView struct {
 	Limits      []limitView     `json:"limits"`
 	Pace        *float64        `json:"seconds_per_page"`
 	Remote      *string         `json:"remote_station"`
+	Machine     *string         `json:"remote_machine"`
 	UpdatedAt   *string         `json:"updated_at"`
 	ForgottenAt *string         `json:"forgotten_at"` // when nobody calls it any more
 }
@@ -112,7 +113,7 @@ type limitView struct {
 func destinationViewOf(n fax.Number, d fax.Destination) destinationView {
 	v := destinationView{
 		Number: n, Delivered: d.Delivered, DeliveredAt: stamp(d.DeliveredAt), NotAFax: d.NotAFax, Failing: d.Failing,
-		RestUntil: stamp(d.RestUntil), Good: d.Good, Limits: []limitView{}, Pace: orNull(d.PageSeconds), Remote: orNull(d.RemoteStation),
+		RestUntil: stamp(d.RestUntil), Good: d.Good, Limits: []limitView{}, Pace: orNull(d.PageSeconds), Remote: orNull(d.RemoteStation), Machine: orNull(d.RemoteMachine),
 		UpdatedAt: stamp(d.UpdatedAt), ForgottenAt: stamp(d.UpdatedAt.Add(plan.Memory)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Limits)) {

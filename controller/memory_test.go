@@ -130,6 +130,33 @@ func TestPagesAreDrawnAsRemembered(t *testing.T) {
 	}
 }
 
+// A machine that prints no fine pages gets them drawn again for the next call,
+// and the next fax has them so from the start. Who made it is remembered, too.
+func TestStandardPagesForAStandardMachine(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	const number = "15551230027"
+	h.sim.Script(number, simulator.Outcome{NoFine: true, Vendor: "Ricoh", Model: "MP 2000"})
+	first := h.submit(number, 3)
+
+	job, attempts := h.until(first, fax.Done)
+	if len(attempts) != 2 || attempts[0].Result.Cause != fax.Image || attempts[0].Parameters.Standard ||
+		!attempts[1].Parameters.Standard || attempts[1].Result.Pages != 3 || job.Confirmed != 3 {
+		t.Fatalf("%+v %+v", job, attempts)
+	}
+	if r := attempts[1].Reasons; len(r) != 1 || r[0].Change != fax.Standard || r[0].Cause != fax.Image {
+		t.Errorf("%+v", r)
+	}
+	known, err := h.Destination(t.Context(), number)
+	if err != nil || !known.Limits["fine"].Proven || known.RemoteMachine != "Ricoh MP 2000" || attempts[1].Result.RemoteMachine != "Ricoh MP 2000" {
+		t.Errorf("%+v %v", known, err)
+	}
+	_, attempts = h.until(h.submit(number, 1), fax.Done)
+	if len(attempts) != 1 || !attempts[0].Parameters.Standard || !attempts[0].Reasons[0].Number {
+		t.Errorf("%+v", attempts)
+	}
+}
+
 // Pages that the receiver cannot print are drawn again at standard resolution.
 func TestPagesAreDrawnForTheReceiver(t *testing.T) {
 	t.Parallel()

@@ -132,6 +132,7 @@ func (v *verdict) meet(l events.Line) {
 	v.line.ECM = v.line.ECM || l.ECM
 	v.line.T38 = v.line.T38 || l.T38
 	v.line.RemoteStation = max(v.line.RemoteStation, l.RemoteStation)
+	v.line.RemoteMachine = max(v.line.RemoteMachine, l.RemoteMachine)
 	v.line.TotalPages = max(v.line.TotalPages, l.TotalPages)
 }
 
@@ -181,7 +182,7 @@ func (v *verdict) result(start, total int) fax.Result {
 	r := fax.Result{
 		Code: f.Code, Text: f.Text, HangupCause: v.hangup,
 		Pages: v.pages, TotalPages: v.line.TotalPages, Rate: v.line.Rate,
-		ECM: v.line.ECM, T38: v.line.T38, RemoteStation: v.line.RemoteStation,
+		ECM: v.line.ECM, T38: v.line.T38, RemoteStation: v.line.RemoteStation, RemoteMachine: v.line.RemoteMachine,
 	}
 	if r.HangupCause == "" {
 		r.HangupCause = v.refused

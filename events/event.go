@@ -131,7 +131,10 @@ type Line struct {
 	ECM           bool
 	T38           bool
 	RemoteStation string // CSI, T.30 5.3.6.1.1; untrusted text
-	TotalPages    int    // of the file; 0 until the engine has counted them
+	// RemoteMachine is the maker and the model of the far end, by its NSF (T.30
+	// 5.3.6.2.7) as far as spandsp knows it; many send none. Untrusted text.
+	RemoteMachine string
+	TotalPages    int // of the file; 0 until the engine has counted them
 }
 
 // Fax is what the fax engine says of a call (mod_spandsp_fax.c,

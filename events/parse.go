@@ -31,7 +31,7 @@ type fields struct {
 	jobID, attemptID, token          []byte
 	socketMode, control              []byte
 
-	success, code, text, pages, total, rate, ecm, t38, remote []byte
+	success, code, text, pages, total, rate, ecm, t38, remote, vendor, model []byte
 }
 
 // scan walks the lines up to the blank one and returns what follows it.
@@ -152,6 +152,10 @@ func (f *fields) slot(name []byte) *[]byte {
 		return &f.t38
 	case "fax-remote-station-id", "variable_fax_remote_station_id":
 		return &f.remote
+	case "fax-remote-vendor", "variable_fax_remote_vendor":
+		return &f.vendor
+	case "fax-remote-model", "variable_fax_remote_model":
+		return &f.model
 	}
 	return nil
 }
@@ -196,7 +200,7 @@ func (f *fields) event(body []byte) (Event, error) {
 func (f *fields) line() Line {
 	return Line{
 		Rate: integer(f.rate), ECM: string(f.ecm) == "on", T38: string(f.t38) == "negotiated",
-		RemoteStation: words(f.remote), TotalPages: integer(f.total),
+		RemoteStation: words(f.remote), RemoteMachine: strings.TrimSpace(words(f.vendor) + " " + words(f.model)), TotalPages: integer(f.total),
 	}
 }
 

@@ -52,6 +52,14 @@ func TestParse(t *testing.T) {
 			"Event-Name: CUSTOM\nEvent-Subclass: spandsp::txfaxnegociateresult\nfax-remote-station-id: %1b%5b31m%ff%00red%0a" + strings.Repeat("x", 300) + "\n" + head,
 			&events.Negotiated{UUID: "u", Line: events.Line{RemoteStation: "[31m?red" + strings.Repeat("x", 189)}},
 		},
+		"a machine that tells who made it": {
+			"Event-Name: CUSTOM\nEvent-Subclass: spandsp::txfaxnegociateresult\nfax-remote-vendor: Ricoh%20Co.\nfax-remote-model: MP%1b\n" + head,
+			&events.Negotiated{UUID: "u", Line: events.Line{RemoteMachine: "Ricoh Co. MP"}},
+		},
+		"a machine of which the engine knows the maker": {
+			"Event-Name: CHANNEL_HANGUP_COMPLETE\nvariable_fax_remote_vendor: Canon\n" + head,
+			&events.CallEnded{UUID: "u", Fax: events.Fax{Line: events.Line{RemoteMachine: "Canon"}}},
+		},
 		"a cause that no switch knows": {
 			"Event-Name: CHANNEL_HANGUP\nHangup-Cause: %00%ff\n" + head,
 			&events.Hangup{UUID: "u", Cause: "?"},

@@ -41,6 +41,7 @@ type faxView struct {
 		Pages, Rate      int
 		ECM, T38         bool
 		RemoteStation    string    `json:"remote_station"`
+		RemoteMachine    string    `json:"remote_machine"`
 		CreatedAt        time.Time `json:"created_at"`
 	}
 }
@@ -295,6 +296,9 @@ func (d faxView) show(out io.Writer) error {
 		}
 		if station := strings.TrimSpace(a.RemoteStation); station != "" {
 			how += fmt.Sprintf(", station %q", visible(station))
+		}
+		if a.RemoteMachine != "" {
+			how += fmt.Sprintf(", machine %q", visible(a.RemoteMachine))
 		}
 		fmt.Fprintf(t, "call %d\t%s  %s, %s\n", a.Attempt, a.CreatedAt.Local().Format(time.DateTime), how, countPages(a.Pages))
 	}

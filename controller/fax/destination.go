@@ -20,6 +20,7 @@ type Destination struct {
 	Trials        map[string]Trial `json:"trials,omitempty"` // T.38 offers, by gateway
 	PageSeconds   float64          `json:"page_seconds,omitempty"`
 	RemoteStation string           `json:"remote_station,omitempty"` // untrusted text
+	RemoteMachine string           `json:"remote_machine,omitempty"` // maker and model; untrusted text
 	UpdatedAt     time.Time        `json:"updated_at,omitzero"`
 }
 

@@ -104,6 +104,7 @@ type Result struct {
 	ECM           bool
 	T38           bool
 	RemoteStation string // CSI of the far end (T.30 5.3.6.1.1); untrusted text
+	RemoteMachine string // maker and model, by its NSF (T.30 5.3.6.2.7); untrusted text, "" for most
 }
 
 // NoCode stands in Result.Code where no fax engine ran.

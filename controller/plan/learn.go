@@ -56,6 +56,9 @@ func Learn(known fax.Destination, a fax.Attempt, due, now time.Time) fax.Destina
 	if r.RemoteStation != "" {
 		d.RemoteStation = r.RemoteStation
 	}
+	if r.RemoteMachine != "" {
+		d.RemoteMachine = r.RemoteMachine
+	}
 	learnPace(&d, a)
 	learnTrial(d.Trials, a, now)
 	switch f, blamed := blames[r.Cause]; {

@@ -180,10 +180,10 @@ func (s *Store) changeAttempt(
 func saveAttempt(ctx context.Context, tx session, a *fax.Attempt) error {
 	r := rowOfAttempt(*a)
 	_, err := tx.ExecContext(ctx, `UPDATE attempts SET state = ?, host = ?, cause = ?, code = ?, text = ?,
-		hangup_cause = ?, pages = ?, total_pages = ?, rate = ?, ecm = ?, t38 = ?, remote_station = ?,
+		hangup_cause = ?, pages = ?, total_pages = ?, rate = ?, ecm = ?, t38 = ?, remote_station = ?, remote_machine = ?,
 		lease_until = ?, answered_at = ?, ended_at = ? WHERE id = ?`,
 		r.State, r.Host, r.Cause, r.Code, r.Text,
-		r.HangupCause, r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, r.RemoteStation,
+		r.HangupCause, r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, r.RemoteStation, r.RemoteMachine,
 		r.LeaseUntil, r.AnsweredAt, r.EndedAt, r.ID)
 	*a = r.attempt()
 	return err

@@ -51,7 +51,7 @@ func TestACallFromAnswerToEnd(t *testing.T) {
 
 		result := fax.Result{
 			Cause: fax.OK, Code: 0, Text: "OK", HangupCause: "NORMAL_CLEARING", Pages: 3, TotalPages: 3,
-			Rate: 14400, ECM: true, T38: true, RemoteStation: "+1 555 0100",
+			Rate: 14400, ECM: true, T38: true, RemoteStation: "+1 555 0100", RemoteMachine: "Ricoh MP",
 		}
 		outcome := Outcome{State: fax.Done, Cause: fax.OK, Confirmed: 3, Dials: 1, Tries: 1}
 		job, attempt, err := s.Finish(ctx, id, result, outcome)

@@ -51,7 +51,7 @@ func (s *Store) ForgetOld(ctx context.Context, before time.Time) error {
 
 // remember stores what is known of a number.
 func remember(ctx context.Context, tx session, number fax.Number, known fax.Destination) error {
-	known.RemoteStation = clean(known.RemoteStation)
+	known.RemoteStation, known.RemoteMachine = clean(known.RemoteStation), clean(known.RemoteMachine)
 	query, args, err := insert("destinations", destinationColumns,
 		destinationRow{number, document[fax.Destination]{known}, at(known.RestUntil), at(known.UpdatedAt)})
 	if err != nil {

@@ -16,7 +16,7 @@ func TestDestinationIsRememberedWithTheCall(t *testing.T) {
 		s := db.open(t, "a")
 		c := s.dialing(t, newJob())
 		known := fax.Destination{
-			Delivered: 2, DeliveredAt: now(), RemoteStation: "+49", PageSeconds: 31.5, UpdatedAt: now(),
+			Delivered: 2, DeliveredAt: now(), RemoteStation: "+49", RemoteMachine: "Ricoh MP", PageSeconds: 31.5, UpdatedAt: now(),
 			Good:   &fax.Parameters{T38: true},
 			Limits: map[string]fax.Limit{"v17": {Cause: fax.Training, Calls: 2, Since: now(), Proven: true}},
 			Trials: map[string]fax.Trial{"carrier": {Calls: 3, Dropped: 1, Since: now()}},

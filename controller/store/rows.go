@@ -134,6 +134,7 @@ type attemptRow struct {
 	ECM           bool              `db:"ecm"`
 	T38           bool              `db:"t38"`
 	RemoteStation string            `db:"remote_station"`
+	RemoteMachine string            `db:"remote_machine"`
 	LeaseUntil    moment            `db:"lease_until"`
 	CreatedAt     moment            `db:"created_at"`
 	AnsweredAt    moment            `db:"answered_at"`
@@ -145,7 +146,7 @@ func rowOfAttempt(a fax.Attempt) attemptRow {
 	return attemptRow{
 		a.ID, a.JobID, a.Ordinal, a.State, clean(a.Gateway), clean(a.Host), clean(a.Switch), clean(a.Token),
 		document[planned]{planned{a.Parameters, a.Reasons}},
-		r.Cause, r.Code, clean(r.Text), clean(r.HangupCause), r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, clean(r.RemoteStation),
+		r.Cause, r.Code, clean(r.Text), clean(r.HangupCause), r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, clean(r.RemoteStation), clean(r.RemoteMachine),
 		at(a.LeaseUntil), at(a.CreatedAt), at(a.AnsweredAt), at(a.EndedAt),
 	}
 }
@@ -158,7 +159,7 @@ func (r attemptRow) attempt() fax.Attempt {
 		Result: fax.Result{
 			Cause: r.Cause, Code: r.Code, Text: r.Text, HangupCause: r.HangupCause,
 			Pages: r.Pages, TotalPages: r.TotalPages, Rate: r.Rate, ECM: r.ECM, T38: r.T38,
-			RemoteStation: r.RemoteStation,
+			RemoteStation: r.RemoteStation, RemoteMachine: r.RemoteMachine,
 		},
 		LeaseUntil: r.LeaseUntil.Time, CreatedAt: r.CreatedAt.Time,
 		AnsweredAt: r.AnsweredAt.Time, EndedAt: r.EndedAt.Time,
@@ -171,7 +172,7 @@ const (
 	jobColumns = `id, to_number, owner, state, cause, error, documents, pages, confirmed, options, priority,
 		max_attempts, dials, tries, due_at, deadline, cancel_asked, created_at, updated_at`
 	attemptColumns = `id, job_id, ordinal, state, gateway, host, switch, token, parameters, cause, code, text,
-		hangup_cause, pages, total_pages, rate, ecm, t38, remote_station, lease_until, created_at, answered_at, ended_at`
+		hangup_cause, pages, total_pages, rate, ecm, t38, remote_station, remote_machine, lease_until, created_at, answered_at, ended_at`
 )
 
 func jobs(rows []jobRow) []fax.Job {

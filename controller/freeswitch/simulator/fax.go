@@ -134,6 +134,11 @@ func (c *call) negotiate(wantT38 bool) int {
 	case !c.wait(toNegotiation):
 		return 49
 	}
+	for name, value := range map[string]string{"fax_remote_vendor": o.Vendor, "fax_remote_model": o.Model} {
+		if value != "" {
+			c.set(name, value) // mod_spandsp_fax.c, phase_b_handler
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fax.ecm = c.fax.wantECM && !o.NoECM
@@ -141,6 +146,10 @@ func (c *call) negotiate(wantT38 bool) int {
 	c.fireLocked(faxNegotiated, nil)
 	return -1
 }
+
+// standardRes is the resolution down the page that every fax machine prints
+// (T.4, 2.2), 3.85 lines per mm, rounded up.
+const standardRes = 3860 // lines per metre
 
 // transmit sends the pages and returns the completion code.
 func (c *call) transmit(pages []image, unreadable error) int {
@@ -167,6 +176,8 @@ func (c *call) transmit(pages []image, unreadable error) int {
 			return c.farEndEnds(toHangup, 43)
 		case page.width != 1728: // the only width every fax machine has
 			return c.farEndEnds(toHangup, 12)
+		case o.NoFine && page.yres > standardRes:
+			return c.farEndEnds(toHangup, 11)
 		case o.Code != 0 && !o.Drops && i-first >= o.Pages:
 			return c.farEndEnds(toHangup, o.Code)
 		}

@@ -73,6 +73,9 @@ type Outcome struct {
 	BusyBefore int
 	NoT38      bool // the far end declines T.38
 	NoECM      bool // the far end has no error correction
+	NoFine     bool // the far end prints standard resolution only: code 11
+	// Vendor and Model are what the far end's NSF tells spandsp.
+	Vendor, Model string
 	Rate       int  // bit/s; 0 is 14400, or 9600 without V.17
 }
 
