@@ -19,6 +19,23 @@ const (
 // rows is how many lines so many points are.
 func (r Resolution) rows(points float64) int { return int(points/72*float64(r) + 0.5) }
 
+// place is where a page of some size is on its sheet: in the middle, from the
+// top. What is wider than the paper is turned by 90° to the left; nothing is
+// cut or made larger. fax.ps has the same rules.
+type place struct {
+	width, rows int // pixels, as drawn on the fax
+	turned      bool
+}
+
+func (r Resolution) place(wide, high float64) place {
+	turned := wide > faxWidth+1 && wide > high // 1: rounding is no reason
+	if turned {
+		wide, high = high, wide
+	}
+	scale := min(1, faxWidth/wide, faxMaxHeight/high)
+	return place{min(Width, max(1, int(wide*scale/72*204+0.5))), max(1, r.rows(high*scale)), turned}
+}
+
 // blank makes white paper.
 func blank(rows int) *image.Gray {
 	g := image.NewGray(image.Rect(0, 0, Width, rows))

@@ -40,3 +40,13 @@ func confinement(level int) (*syscall.SysProcAttr, int) {
 // widen lets a pipe hold a megabyte, a third of a page, so that two programs
 // wait less for each other. Where it may not it works as it is.
 func widen(pipe *os.File) { _, _ = unix.FcntlInt(pipe.Fd(), unix.F_SETPIPE_SZ, 1<<20) }
+
+// nameless makes a file that never had a name and is gone with its last
+// descriptor. Not every file system has those.
+func nameless(dir string) (*os.File, error) {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return unnamed(dir)
+	}
+	return os.NewFile(uintptr(fd), "document"), nil //nolint:gosec // a descriptor
+}

@@ -17,3 +17,5 @@ func confinement(int) (*syscall.SysProcAttr, int) {
 }
 
 func widen(*os.File) {}
+
+func nameless(dir string) (*os.File, error) { return unnamed(dir) }

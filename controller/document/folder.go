@@ -30,6 +30,7 @@ type Config struct {
 	MaxPages    int           // of one fax; 500 when 0
 	Timeout     time.Duration // of one Prepare; 60 s when 0
 	Ghostscript string        // program; "gs" from PATH when empty
+	MuPDF       string        // program; "mutool" from PATH when empty; where there is none, Ghostscript draws every PDF
 	Spare       int           // interpreters kept ready after the first PDF, 30 MB each; as many as processors when 0, none when negative
 	Logger      *slog.Logger  // slog.Default when nil
 }
@@ -54,9 +55,10 @@ const (
 // processes and hosts that share Config.Dir.
 type Folder struct {
 	Config
-	stage string   // ours alone, inside DIR/incoming
-	lock  *os.File // held as long as stage is in use
-	spare spares
+	stage string       // ours alone, inside DIR/incoming
+	lock  *os.File     // held as long as stage is in use
+	spare spares       // of Ghostscript
+	fast  spares       // of MuPDF
 	level atomic.Int32 // of confinement that this system allows
 
 	probe  sync.Mutex
@@ -88,6 +90,8 @@ func Open(c Config) (*Folder, error) {
 		c.Logger = slog.Default()
 	}
 	f := &Folder{Config: c}
+	f.spare.start, f.spare.want = f.startGhostscript, c.spareWanted()
+	f.fast.start, f.fast.want = f.startMuPDF, c.spareWanted()
 	if err := f.open(); err != nil {
 		return nil, fmt.Errorf("document folder (FAX_DATA_DIR): %w", err)
 	}
@@ -168,7 +172,8 @@ func lockStage(stage string) (*os.File, error) {
 // Close removes what is under way. No other method may be running or be called
 // afterwards.
 func (f *Folder) Close() error {
-	f.stopSpares()
+	f.spare.stop()
+	f.fast.stop()
 	return errors.Join(os.RemoveAll(f.stage), f.lock.Close())
 }
 

@@ -1,15 +1,12 @@
 package document
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
-	"image"
-	"io"
-	"os"
+	"math"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -67,33 +64,43 @@ func (f *Folder) CheckGhostscript(ctx context.Context) (string, error) {
 	return version, nil
 }
 
-// drawPDF has Ghostscript draw the PDF from, file n of so many.
+// drawPDF draws the PDF from, file n of so many: fast if it is plain, else with
+// Ghostscript, which also says what is wrong with it.
 func (f *Folder) drawPDF(ctx context.Context, from string, n, files int, to *faxWriter) error {
-	e, err := f.engine()
+	begun := to.mark()
+	err := f.drawMuPDF(ctx, from, to)
+	if !errors.Is(err, errUnsure) {
+		return err
+	}
+	if err := to.back(begun); err != nil {
+		return err
+	}
+	return f.drawGhostscript(ctx, from, n, files, to)
+}
+
+func (f *Folder) drawGhostscript(ctx context.Context, from string, n, files int, to *faxWriter) error {
+	e, err := f.spare.take()
 	if err != nil {
 		return &fax.Error{Problem: fax.Unavailable, Detail: "Documents cannot be converted now: Ghostscript is not installed on the server", Cause: err}
 	}
 	defer e.close()
-	in, err := os.Open(from)
-	if err != nil {
+	if err := e.load(from); err != nil {
 		return err
 	}
-	_, err = io.Copy(e.doc, in)
-	if err := errors.Join(err, in.Close()); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, e.kill)
+	stop := context.AfterFunc(ctx, func() { kill(e.cmd) })
 	defer stop()
 	before, made := to.seen, to.made.Pages
 	first, last := max(before+1, to.opt.first()), to.opt.last()
 	// What lies between the pages to be sent is drawn, too, and left out here.
-	e.order(to.opt.Resolution, first-before, last-before, to.limit-made+last-first+1-to.opt.wanted(first, last))
+	e.order("/FaxLines %d def /FaxFirst %d def /FaxLast %d def /FaxMaxPages %d def (%s) faxfile",
+		to.opt.Resolution, first-before, last-before, to.limit-made+last-first+1-to.opt.wanted(first, last), documentName)
+	_ = e.orders.Close()
 	to.seen = first - 1
-	failed := e.read(to.Page)
+	failed := readPages(e.pages, math.MaxInt, to)
 	if failed != nil {
-		e.kill()
+		kill(e.cmd)
 	}
-	err = e.cmd.Wait()
+	err = wait(ctx, e.cmd)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -110,57 +117,6 @@ func (f *Folder) drawPDF(ctx context.Context, from string, n, files int, to *fax
 	}
 	return nil
 }
-
-// read hands on the pages as they are drawn, which are Netpbm's PGM, one after
-// the other. The image belongs to the next page afterwards.
-func (e *engine) read(page func(*image.Gray) error) error {
-	r := bufio.NewReaderSize(e.pages, 64<<10)
-	var pixels []byte
-	for {
-		if _, err := r.Peek(1); err != nil {
-			return nil // the end; whether it is a good one is told otherwise
-		}
-		var head [3]int // width, height, brightest
-		if magic, err := r.ReadString('\n'); err != nil || magic != "P5\n" {
-			return fmt.Errorf("no page: %.20q: %w", magic, err)
-		}
-		for i := 0; i < len(head); {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				return err
-			}
-			if strings.HasPrefix(line, "#") {
-				continue
-			}
-			for word := range strings.FieldsSeq(line) {
-				if i == len(head) {
-					return fmt.Errorf("no page: %.20q", line)
-				}
-				if head[i], err = strconv.Atoi(word); err != nil {
-					return err
-				}
-				i++
-			}
-		}
-		if head[0] != Width || head[1] < 1 || head[1] > maxRows || head[2] != 255 {
-			return fmt.Errorf("a page of %v", head)
-		}
-		if n := head[0] * head[1]; cap(pixels) < n {
-			pixels = make([]byte, n)
-		} else {
-			pixels = pixels[:n]
-		}
-		if _, err := io.ReadFull(r, pixels); err != nil {
-			return err
-		}
-		if err := page(&image.Gray{Pix: pixels, Stride: Width, Rect: image.Rect(0, 0, head[0], head[1])}); err != nil {
-			return err
-		}
-	}
-}
-
-// maxRows is more than fax.ps makes.
-const maxRows = 25 * int(Superfine)
 
 func damaged(cause error) error {
 	return &fax.Error{Problem: fax.BadDocument, Detail: "The document is damaged and cannot be shown completely; export it to PDF again", Cause: cause}

@@ -112,12 +112,11 @@ func (p picture) sheet(res Resolution) *image.Gray {
 	if quarter%2 == 1 {
 		wide, high = high, wide
 	}
-	if wide > faxWidth+1 && wide > high {
-		wide, high = high, wide
+	at := res.place(wide, high)
+	if at.turned {
 		quarter += 3
 	}
-	scale := min(1, faxWidth/wide, faxMaxHeight/high)
-	width, rows := min(Width, max(1, int(wide*scale/72*204+0.5))), max(1, res.rows(high*scale))
+	width, rows := at.width, at.rows
 	if quarter%2 == 1 {
 		g = resize(g, rows, width)
 	} else {

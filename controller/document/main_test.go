@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// absent is the name of a program that is not installed.
+const absent = "/nonexistent/program"
+
 // open makes a folder that is gone after the test, and fails the test if
 // anything half done is left in it.
 func open(t *testing.T, c document.Config) *document.Folder {

@@ -3,6 +3,7 @@ package document_test
 import (
 	"fmt"
 	"image"
+	"os/exec"
 	"testing"
 
 	"faxbot/controller/document"
@@ -126,32 +127,44 @@ func (s sheet) check(t *testing.T, b bitmap, rows int) {
 	}
 }
 
+// engines are folders for each program that draws PDFs.
+func engines(t *testing.T) map[string]*document.Folder {
+	t.Helper()
+	all := map[string]*document.Folder{"Ghostscript": open(t, document.Config{MuPDF: absent})}
+	if _, err := exec.LookPath("mutool"); err == nil {
+		all["MuPDF"] = open(t, document.Config{Ghostscript: absent}) // no help
+	}
+	return all
+}
+
 func TestEveryPageSizeFitsUncutUpright(t *testing.T) {
 	t.Parallel()
-	f := open(t, document.Config{})
-	for _, s := range sheets {
-		t.Run(s.name, func(t *testing.T) {
-			id, made := prepare(t, f, pdf(s.page()))
-			if made.Pages != 1 || len(made.Sheets) != 1 {
-				t.Fatalf("%+v", made)
-			}
-			s.check(t, page(t, f, id, 1), made.Sheets[0].Height)
-		})
+	for engine, f := range engines(t) {
+		for _, s := range sheets {
+			t.Run(engine+"/"+s.name, func(t *testing.T) {
+				id, made := prepare(t, f, pdf(s.page()))
+				if made.Pages != 1 || len(made.Sheets) != 1 {
+					t.Fatalf("%+v", made)
+				}
+				s.check(t, page(t, f, id, 1), made.Sheets[0].Height)
+			})
+		}
 	}
 }
 
 func TestPagesOfAllSizesInOneDocument(t *testing.T) {
 	t.Parallel()
-	f := open(t, document.Config{})
 	var pages []pdfPage
 	for _, s := range sheets {
 		pages = append(pages, s.page())
 	}
-	id, made := prepare(t, f, pdf(pages...))
-	if made.Pages != len(sheets) {
-		t.Fatalf("%d pages of %d", made.Pages, len(sheets))
-	}
-	for i, s := range sheets {
-		t.Run(s.name, func(t *testing.T) { s.check(t, page(t, f, id, i+1), made.Sheets[i].Height) })
+	for engine, f := range engines(t) {
+		id, made := prepare(t, f, pdf(pages...))
+		if made.Pages != len(sheets) {
+			t.Fatalf("%d pages of %d", made.Pages, len(sheets))
+		}
+		for i, s := range sheets {
+			t.Run(engine+"/"+s.name, func(t *testing.T) { s.check(t, page(t, f, id, i+1), made.Sheets[i].Height) })
+		}
 	}
 }

@@ -22,6 +22,7 @@ var long = pdf(letter("one"), letter("two"), letter("three"))
 func TestDamagedDocumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	f := open(t, document.Config{MaxPages: 20})
+	slow := open(t, document.Config{MaxPages: 20, MuPDF: absent})
 	// A good end on what has lost its middle.
 	end := long[bytes.LastIndex(long, []byte("xref\n0")):]
 	for _, c := range []struct {
@@ -48,6 +49,7 @@ func TestDamagedDocumentsAreRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			wantRefusal(t, refuse(t, f, c.file), fax.BadDocument, c.words)
+			wantRefusal(t, refuse(t, slow, c.file), fax.BadDocument, c.words)
 		})
 	}
 }
@@ -82,6 +84,7 @@ func TestProtectedDocuments(t *testing.T) {
 func TestHarmlessFaultsAreForgiven(t *testing.T) {
 	t.Parallel()
 	f := open(t, document.Config{})
+	slow := open(t, document.Config{MuPDF: absent})
 	for name, file := range map[string][]byte{
 		"lines before the header": append([]byte("Content-Type: application/pdf\r\n\r\n"), long...),
 		"padding after the end":   append(append([]byte(nil), long...), make([]byte, 9000)...),
@@ -91,8 +94,10 @@ func TestHarmlessFaultsAreForgiven(t *testing.T) {
 		"objects moved":           bytes.Replace(long, []byte("3 0 obj"), []byte("%  comment  \n3 0 obj"), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, made := prepare(t, f, file); made.Pages != 3 {
-				t.Errorf("%d pages", made.Pages)
+			for _, f := range []*document.Folder{f, slow} {
+				if _, made := prepare(t, f, file); made.Pages != 3 {
+					t.Errorf("%d pages", made.Pages)
+				}
 			}
 		})
 	}
@@ -143,7 +148,7 @@ func TestCancelledConversionIsNobodysFault(t *testing.T) {
 
 func TestWithoutGhostscript(t *testing.T) {
 	t.Parallel()
-	f := open(t, document.Config{Ghostscript: filepath.Join(t.TempDir(), "gs")})
+	f := open(t, document.Config{Ghostscript: absent, MuPDF: absent})
 	if err := f.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "apt-get install ghostscript") {
 		t.Error(err)
 	}
@@ -173,7 +178,7 @@ func TestFaultsOfGhostscriptAreNotTheDocuments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := open(t, document.Config{Ghostscript: stand(t, script)})
+			f := open(t, document.Config{MuPDF: absent, Ghostscript: stand(t, script)})
 			wantRefusal(t, refuse(t, f, long), fax.Unavailable)
 		})
 	}
@@ -182,7 +187,7 @@ func TestFaultsOfGhostscriptAreNotTheDocuments(t *testing.T) {
 func TestConversionRunsConfined(t *testing.T) {
 	t.Parallel()
 	probe := filepath.Join(t.TempDir(), "probe")
-	f := open(t, document.Config{Spare: -1, Ghostscript: stand(t, `exec >&2
+	f := open(t, document.Config{MuPDF: absent, Spare: -1, Ghostscript: stand(t, `exec >&2
 yes noise | head -c 100000; echo
 pwd; env; ulimit -t; ulimit -v; ulimit -f; ulimit -c; echo "$@"; id -u; id -G; cat /proc/net/dev; ls -l /proc/$$/fd | wc -l
 : >/tmp/x 2>/dev/null && echo "can write $(echo x >'`+probe+`' && echo it)"; exit 1`)})

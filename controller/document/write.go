@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
 	"math/bits"
 	"os"
 
@@ -82,6 +83,20 @@ func (f *faxWriter) Page(g *image.Gray) error {
 	if !f.wants() {
 		return nil
 	}
+	pixels, stride := f.ink.page(g)
+	return f.add(pixels, stride, g.Rect.Dy())
+}
+
+// Black adds a page that is Width wide: lines of stride bytes, a multiple of 8,
+// with one bit a pixel, 1 is black. It keeps nothing of pixels.
+func (f *faxWriter) Black(pixels []byte, stride, height int) error {
+	if !f.wants() {
+		return nil
+	}
+	return f.add(pixels, stride, height)
+}
+
+func (f *faxWriter) add(pixels []byte, stride, height int) error {
 	f.seen++
 	if f.made.Pages == f.limit {
 		if f.several {
@@ -89,8 +104,6 @@ func (f *faxWriter) Page(g *image.Gray) error {
 		}
 		return fax.Errorf(fax.BadDocument, "The document has more than %d pages; split it", f.limit)
 	}
-	height := g.Rect.Dy()
-	pixels, stride := f.ink.page(g)
 	data := f.code.page(pixels, stride, Width, height)
 	black := 0
 	for i := 0; i < len(pixels); i += 8 {
@@ -106,6 +119,33 @@ func (f *faxWriter) Page(g *image.Gray) error {
 		return fax.Errorf(fax.BadDocument, "The document has too much detail for a fax; simplify it or print it in black and white")
 	}
 	return f.err
+}
+
+// mark is a state to which a writer can go back.
+type mark struct {
+	size, next   int64
+	seen, number int
+	made         Fax
+}
+
+func (f *faxWriter) mark() mark {
+	return mark{f.size, f.next, f.seen, f.number, f.made}
+}
+
+// back forgets what was added since the mark.
+func (f *faxWriter) back(to mark) error {
+	if err := errors.Join(f.err, f.w.Flush()); err != nil {
+		return err
+	}
+	f.size, f.next, f.seen, f.number, f.made = to.size, to.next, to.seen, to.number, to.made
+	if err := f.file.Truncate(f.size); err != nil {
+		return err
+	}
+	if _, err := f.file.WriteAt(make([]byte, 4), f.next); err != nil { // no directory follows
+		return err
+	}
+	_, err := f.file.Seek(f.size, io.SeekStart)
+	return err
 }
 
 // strip writes the data of a page and its directory.
