@@ -19,9 +19,7 @@ func (a *API) adminRoutes() []route {
 		{"GET /admin/statistics", keysManage, a.statistics},
 		{"GET /admin/db-status", keysManage, a.adminDatabase},
 		a.diagnosis(),
-		{"GET /admin/webhooks/dead", keysManage, a.deadWebhooks},
-		{"POST /admin/webhooks/{id}/replay", keysManage, a.replayWebhook},
-		{"GET /admin/config", keysManage, a.adminConfig},
+		{"GET /admin/logs", keysManage, a.adminLogs},
 	}
 }
 
@@ -144,7 +142,7 @@ func (a *API) diagnose(w http.ResponseWriter, r *http.Request, _ principal) erro
 	a.examining.Lock()
 	defer a.examining.Unlock()
 	patient := a.config.Controller.Patient()
-	patient.Premises = a.config.Premises
+	patient.Premises = a.terms.Load().Premises
 	list := doctor.Examine(r.Context(), patient)
 	_, checks := judged(list, true)
 	issues, warnings := []string{}, []string{}
@@ -161,16 +159,6 @@ func (a *API) diagnose(w http.ResponseWriter, r *http.Request, _ principal) erro
 		"timestamp": stamp(time.Now()), "backend": "freeswitch", "version": a.config.Version, "checks": checks, "findings": list,
 		"summary": map[string]any{"healthy": len(issues) == 0, "critical_issues": issues, "warnings": warnings},
 	})
-	return nil
-}
-
-// adminConfig answers GET /admin/config. The settings come without secrets.
-func (a *API) adminConfig(w http.ResponseWriter, _ *http.Request, _ principal) error {
-	settings := a.config.Settings
-	if settings == nil {
-		settings = map[string]any{}
-	}
-	reply(w, http.StatusOK, map[string]any{"backend": "freeswitch", "version": a.config.Version, "settings": settings})
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"faxbot/api/console"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/time/rate"
 )
 
 // Config is what an API works with.
@@ -34,20 +36,36 @@ type Config struct {
 	Registerer prometheus.Registerer
 	Gatherer   prometheus.Gatherer // shown at /metrics of the internal listener
 
-	Key               string // API_KEY: may do everything; "" lets nobody in
-	HookSecret        string // FREESWITCH_HOOK_SECRET; "" closes the hook
-	InsecureNoAuth    bool   // everybody may do everything
-	MaxBytes          int64  // of all files of one fax; default 10 MiB
-	RequestsPerMinute int    // of one key to one route; 0: no limit
-	Version           string
+	Key            string // API_KEY: may do everything; "" lets nobody in
+	InsecureNoAuth bool   // everybody may do everything
+	Version        string
+	Settings       Settings
+	Sender         Sender
+	Terms
+}
+
+// Terms are what may change while the API answers.
+type Terms struct {
+	HookSecret        string        // FREESWITCH_HOOK_SECRET; "" closes the hook
+	MaxBytes          int64         // of all files of one fax; default 10 MiB
+	RequestsPerMinute int           // of one key to one route; 0: no limit
 	PublicURL         string        // of links to documents; "" leaves them without a host
 	LinkTTL           time.Duration // of links to documents; default an hour
 	// CheckCallback judges the callback_url of a fax; nil refuses all of them.
 	CheckCallback func(url string) error
-	Settings      map[string]any // for administrators to see: by name, without secrets
+	Webhooks      []string // FAXBOT_WEBHOOK_URLS
 	// Premises are what diagnostics look at beside the controller; nil leaves
 	// them out.
 	Premises *doctor.Premises
+}
+
+// terms are Terms and what is made of them.
+type terms struct {
+	Terms
+	hook   *secret // nil when there is none
+	fields fields
+	limits *buckets // by key and route; nil without a limit
+	origin *http.CrossOriginProtection
 }
 
 // API answers HTTP requests. It starts no goroutine and owns nothing to close.
@@ -56,10 +74,9 @@ type API struct {
 	log     *slog.Logger
 	metrics *metrics
 	door    *door
-	fields  fields
+	terms   atomic.Pointer[terms]
 	links   links
-	limits  *buckets // by key and route; nil without a limit
-	origin  *http.CrossOriginProtection
+	guesses *rate.Limiter // that are recorded
 	ready   readiness
 	// examining is held by the one diagnosis that runs.
 	examining sync.Mutex
@@ -78,22 +95,15 @@ func New(c Config) *API {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.MaxBytes <= 0 {
-		c.MaxBytes = DefaultMaxBytes
-	}
 	if c.Gatherer == nil {
 		c.Gatherer = prometheus.NewRegistry()
 	}
 	a := &API{
 		config: c, log: c.Logger, metrics: newMetrics(c.Registerer), pace: defaultPace,
-		door: newDoor(c), links: newLinks(c), fields: newFields(c.CheckCallback), origin: http.NewCrossOriginProtection(),
+		links: newLinks(c), guesses: rate.NewLimiter(guessesPerSecond, guessesAtOnce),
 	}
-	if public, err := url.Parse(c.PublicURL); err == nil && public.Host != "" { // a proxy may call us by another name
-		must(a.origin.AddTrustedOrigin(public.Scheme + "://" + public.Host))
-	}
-	if c.RequestsPerMinute > 0 {
-		a.limits = newBuckets(float64(c.RequestsPerMinute)/60, c.RequestsPerMinute)
-	}
+	a.door = newDoor(c, a.strangerRefused)
+	a.Set(c.Terms)
 	a.mcp = a.newMCP()
 	a.public = a.observe(console.Handler(a.mux(a.routes())))
 	a.inside = a.observe(a.mux(append(
@@ -102,6 +112,27 @@ func New(c Config) *API {
 		a.diagnosis(),
 	)))
 	return a
+}
+
+// Set changes the terms, for requests from now on.
+func (a *API) Set(t Terms) {
+	if t.MaxBytes <= 0 {
+		t.MaxBytes = DefaultMaxBytes
+	}
+	if t.LinkTTL <= 0 {
+		t.LinkTTL = DefaultLinkTTL
+	}
+	made := &terms{Terms: t, hook: newSecret(t.HookSecret), fields: newFields(t.CheckCallback), origin: http.NewCrossOriginProtection()}
+	if public, err := url.Parse(t.PublicURL); err == nil && public.Host != "" { // a proxy may call us by another name
+		must(made.origin.AddTrustedOrigin(public.Scheme + "://" + public.Host))
+	}
+	switch before := a.terms.Load(); {
+	case before != nil && before.RequestsPerMinute == t.RequestsPerMinute:
+		made.limits = before.limits // what was used up stays so
+	case t.RequestsPerMinute > 0:
+		made.limits = newBuckets(float64(t.RequestsPerMinute)/60, t.RequestsPerMinute)
+	}
+	a.terms.Store(made)
 }
 
 // Public is for clients.
@@ -143,7 +174,8 @@ func (a *API) shared(details bool) []route {
 
 // routes are those of the public listener.
 func (a *API) routes() []route {
-	return slices.Concat(a.shared(false), a.faxRoutes(), a.planRoutes(), a.documentRoutes(), a.mcpRoutes(), a.adminRoutes(), a.keyRoutes(), a.sessionRoutes())
+	return slices.Concat(a.shared(false), a.faxRoutes(), a.planRoutes(), a.documentRoutes(), a.mcpRoutes(), a.adminRoutes(), a.keyRoutes(), a.sessionRoutes(),
+		a.settingRoutes(), a.webhookRoutes())
 }
 
 func (a *API) faxRoutes() []route {
@@ -197,7 +229,9 @@ func (a *API) handler(rt route) http.Handler {
 		var who principal
 		var err error
 		if rt.scope != "" {
-			who, err = a.admit(r, rt)
+			if who, err = a.admit(r, rt); err == nil {
+				r = a.acting(w, r, who)
+			}
 		}
 		if err == nil {
 			err = rt.serve(w, r, who)
@@ -225,10 +259,11 @@ func (a *API) admit(r *http.Request, rt route) (principal, error) {
 	if err := a.fromHere(r, who.browser); err != nil {
 		return who, err
 	}
-	if a.limits == nil {
+	limits := a.terms.Load().limits
+	if limits == nil {
 		return who, nil
 	}
-	if wait := a.limits.take(who.name + " " + rt.pattern); wait > 0 {
+	if wait := limits.take(who.name + " " + rt.pattern); wait > 0 {
 		return who, &later{wait, &fax.Error{Problem: fax.RateLimited, Detail: "Too many requests; wait before the next"}}
 	}
 	return who, nil

@@ -80,6 +80,10 @@ func TestDescriptionKnowsTheVocabulary(t *testing.T) {
 		"scopes":         {words("Scope"), texts(scopes)},
 		"statuses":       {words("Status"), texts(fax.Statuses)},
 		"causes":         {words("Cause"), texts(fax.Causes)},
+		"deeds":          {words("Deed"), texts(controller.Deeds)},
+		"events":         {words("Event"), texts(controller.Events)},
+		"sources":        {words("Setting", "source"), texts([]Source{FromDefault, FromStored, FromEnvironment, FromFlag})},
+		"effects":        {words("Setting", "applies"), texts([]Effect{Now, NextStart, Never})},
 		"changes":        {words("Reason", "change"), texts(fax.Changes)},
 		"attempt states": {words("Attempt", "state"), texts(fax.AttemptStates)},
 		"codes":          {words("Refusal", "code"), slices.DeleteFunc(texts(slices.Collect(maps.Keys(statuses))), func(s string) bool { return s == string(gone) })},
@@ -94,7 +98,7 @@ func TestDescriptionKnowsTheVocabulary(t *testing.T) {
 func TestDescriptionKnowsEveryField(t *testing.T) {
 	t.Parallel()
 	schemas := describe(t).Components.Schemas
-	for name, v := range map[string]any{"Fax": viewOf(fax.Job{}), "Attempt": attemptOf(fax.Attempt{}), "Key": keyViewOf(controller.Key{}), "Job": jobViewOf(fax.Job{}), "Session": sessionView{}, "DeadWebhook": deadViewOf(controller.Message{})} {
+	for name, v := range map[string]any{"Fax": viewOf(fax.Job{}), "Attempt": attemptOf(fax.Attempt{}), "Key": keyViewOf(controller.Key{}), "Job": jobViewOf(fax.Job{}), "Session": sessionView{}, "DeadWebhook": deadViewOf(controller.Message{}), "Record": recordViewOf(controller.Record{}), "Setting": Setting{}, "Endpoint": endpointViewOf(controller.Endpoint{})} {
 		var sent map[string]any
 		b, _ := json.Marshal(v)
 		if err := json.Unmarshal(b, &sent); err != nil {

@@ -78,7 +78,6 @@ func (a *API) preview(w http.ResponseWriter, r *http.Request, who principal) err
 // links signs the addresses of documents for those who have no key.
 type links struct {
 	key []byte
-	ttl time.Duration
 }
 
 // DefaultLinkTTL is PDF_TOKEN_TTL_MINUTES where it is not set.
@@ -87,10 +86,7 @@ const DefaultLinkTTL = time.Hour
 // newLinks takes its key from the bootstrap key, so that all daemons with that
 // key honour a link; without one a link lives as long as the daemon.
 func newLinks(c Config) links {
-	l := links{key: make([]byte, sha256.Size), ttl: c.LinkTTL}
-	if l.ttl <= 0 {
-		l.ttl = DefaultLinkTTL
-	}
+	l := links{key: make([]byte, sha256.Size)}
 	rand.Read(l.key)
 	if c.Key != "" {
 		l.key = sign([]byte(c.Key), "links to documents")
@@ -133,10 +129,11 @@ func (a *API) makeLink(w http.ResponseWriter, r *http.Request, who principal) er
 	if _, _, err := a.known(r, who, id); err != nil {
 		return err
 	}
-	until := time.Now().Add(a.links.ttl)
+	terms := a.terms.Load()
+	until := time.Now().Add(terms.LinkTTL)
 	token := a.links.token(id, until)
 	reply(w, http.StatusOK, map[string]any{
-		"url":        fmt.Sprintf("%s/fax/%s/pdf?token=%s", strings.TrimRight(a.config.PublicURL, "/"), id, token),
+		"url":        fmt.Sprintf("%s/fax/%s/pdf?token=%s", strings.TrimRight(terms.PublicURL, "/"), id, token),
 		"token":      token,
 		"expires_at": stamp(until.Truncate(time.Second)),
 	})

@@ -51,6 +51,20 @@ func (p principal) may(s scope) bool {
 // admin may see the faxes of all keys and manage the keys.
 func (p principal) admin() bool { return p.may(keysManage) }
 
+// key names the holder in the audit log.
+func (p principal) key() string {
+	switch {
+	case p.owner != "":
+		return p.owner
+	case p.name == bootstrap:
+		return bootstrap
+	}
+	return "anybody"
+}
+
+// bootstrap is the holder of API_KEY.
+const bootstrap = "bootstrap"
+
 // sees says whether a fax may be known to the holder: it is of the same key.
 func (p principal) sees(j fax.Job) bool { return p.admin() || j.Owner == p.owner }
 
@@ -62,9 +76,9 @@ type door struct {
 	everybody bool
 	key       *secret // the bootstrap key; nil when there is none
 	ring      *ring
-	hook      *secret // nil when there is none
 	sessions  sessions
 	strangers *buckets
+	refused   func(r *http.Request, given string) // hears of each that is wrong
 
 	mu      sync.Mutex
 	friends map[[sha256.Size]byte]struct{} // address and secret that were right together
@@ -76,13 +90,13 @@ const (
 	wrongPerSecond = 1.0 / 3
 )
 
-func newDoor(c Config) *door {
+func newDoor(c Config, refused func(*http.Request, string)) *door {
 	return &door{
 		everybody: c.InsecureNoAuth,
 		key:       newSecret(c.Key),
 		ring:      newRing(c),
-		hook:      newSecret(c.HookSecret),
 		strangers: newBuckets(wrongPerSecond, wrongAtOnce),
+		refused:   refused,
 		friends:   map[[sha256.Size]byte]struct{}{},
 	}
 }
@@ -97,7 +111,7 @@ func (d *door) open(r *http.Request) (principal, error) {
 	if browser {
 		given = d.sessions.key(r, time.Now())
 	}
-	who := principal{name: "bootstrap", scopes: []scope{everything}}
+	who := principal{name: bootstrap, scopes: []scope{everything}}
 	err := d.knock(r, given, "Invalid or missing API key", func(given string) (ok bool, err error) {
 		if d.key.is(given) {
 			return true, nil
@@ -125,12 +139,12 @@ func keyOf(r *http.Request) string {
 }
 
 // openHook lets in who reports the results of calls.
-func (d *door) openHook(r *http.Request) error {
-	if d.hook == nil {
+func (d *door) openHook(r *http.Request, hook *secret) error {
+	if hook == nil {
 		return &fax.Error{Problem: fax.Unauthorized, Detail: "Internal secret not configured"}
 	}
 	return d.knock(r, r.Header.Get("X-Internal-Secret"), "Invalid internal secret", func(given string) (bool, error) {
-		return d.hook.is(given), nil
+		return hook.is(given), nil
 	})
 }
 
@@ -151,6 +165,7 @@ func (d *door) knock(r *http.Request, given, refused string, right func(given st
 	}
 	if !ok {
 		d.strangers.take(from)
+		d.refused(r, given)
 		return &fax.Error{Problem: fax.Unauthorized, Detail: refused}
 	}
 	d.remember(pair)

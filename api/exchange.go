@@ -38,9 +38,10 @@ type exchange struct {
 	control *http.ResponseController
 	pace    pace
 	body    *body
-	status  int   // 0 until the reply begins
-	err     error // what was refused, for the log
-	waits   bool  // the client sends its body only when asked to
+	status  int    // 0 until the reply begins
+	err     error  // what was refused, for the log
+	key     string // that the request was sent with, for the log
+	waits   bool   // the client sends its body only when asked to
 }
 
 func (a *API) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
@@ -48,7 +49,7 @@ func (a *API) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 		ResponseWriter: w, control: http.NewResponseController(w), pace: a.pace,
 		waits: strings.EqualFold(r.Header.Get("Expect"), "100-continue"),
 	}
-	x.body = &body{from: r.Body, x: x, left: a.config.MaxBytes + formOverhead, ended: r.Body == nil || r.Body == http.NoBody}
+	x.body = &body{from: r.Body, x: x, left: a.terms.Load().MaxBytes + formOverhead, ended: r.Body == nil || r.Body == http.NoBody}
 	if !x.body.ended {
 		r.Body = x.body
 	}

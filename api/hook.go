@@ -14,7 +14,7 @@ const maxHook = 64 << 10
 // hook answers POST /_internal/freeswitch/outbound_result. The secret comes
 // first, then the body, whatever its type is said to be.
 func (a *API) hook(w http.ResponseWriter, r *http.Request, _ principal) error {
-	if err := a.door.openHook(r); err != nil {
+	if err := a.door.openHook(r, a.terms.Load().hook); err != nil {
 		return err
 	}
 	report, err := io.ReadAll(io.LimitReader(r.Body, maxHook+1))

@@ -137,7 +137,6 @@ func (a *API) createKey(w http.ResponseWriter, r *http.Request, _ principal) err
 	if key, err = a.config.Controller.Keys().Create(r.Context(), key); err != nil {
 		return err
 	}
-	a.log.Info("key made", "key", key.ID, "scopes", key.Scopes)
 	v := keyViewOf(key)
 	reply(w, http.StatusOK, newKeyView{v.ID, token, v.Name, v.Owner, v.Scopes, v.ExpiresAt, v.Weight})
 	return nil
@@ -187,7 +186,6 @@ func (a *API) revokeKey(w http.ResponseWriter, r *http.Request, _ principal) err
 	if err != nil {
 		return err
 	}
-	a.log.Info("key revoked", "key", id)
 	reply(w, http.StatusOK, map[string]string{"status": "ok"})
 	return nil
 }
@@ -202,7 +200,6 @@ func (a *API) rotateKey(w http.ResponseWriter, r *http.Request, _ principal) err
 	if err != nil {
 		return err
 	}
-	a.log.Info("key rotated", "key", id)
 	reply(w, http.StatusOK, map[string]string{"key_id": id, "token": token})
 	return nil
 }

@@ -60,7 +60,7 @@ func (a *API) serveMCP(w http.ResponseWriter, r *http.Request, _ principal) erro
 		return fax.Errorf(fax.Unavailable, "%d messages are being answered; try again in a moment", mcpAtOnce)
 	}
 	if x, ok := w.(*exchange); ok { // a document in base64
-		x.expect(a.config.MaxBytes*4/3 + formOverhead)
+		x.expect(a.terms.Load().MaxBytes*4/3 + formOverhead)
 	}
 	message, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *API) checkOrigin(r *http.Request) error {
 
 // isOurs says whether a host, with or without a port, can only mean us.
 func (a *API) isOurs(host string) bool {
-	public, err := url.Parse(a.config.PublicURL)
+	public, err := url.Parse(a.terms.Load().PublicURL)
 	return isLoopback(host) || err == nil && host != "" && strings.EqualFold(host, public.Host)
 }
 

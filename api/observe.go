@@ -93,6 +93,8 @@ func (a *API) tell(x *exchange, r *http.Request, took time.Duration) {
 	switch {
 	case status >= 500:
 		level = slog.LevelWarn
+	case fax.ProblemOf(x.err) == fax.Unauthorized, fax.ProblemOf(x.err) == fax.RateLimited:
+		level = slog.LevelDebug // strangers do not fill the log
 	case route == "GET /health", route == "GET /health/ready", route == "GET /metrics":
 		level = slog.LevelDebug
 	}
@@ -102,6 +104,9 @@ func (a *API) tell(x *exchange, r *http.Request, took time.Duration) {
 	}
 	if id, err := fax.ParseJobID(r.PathValue("id")); err == nil {
 		attrs = append(attrs, slog.String("fax", string(id)))
+	}
+	if x.key != "" {
+		attrs = append(attrs, slog.String("key", x.key))
 	}
 	if x.err != nil {
 		attrs = append(attrs, slog.String("problem", string(fax.ProblemOf(x.err))))

@@ -164,7 +164,7 @@ func (a *API) throughTLS(r *http.Request) bool {
 // cookie of a session nothing may be changed unless the browser says where the
 // request comes from; all that are in use do.
 func (a *API) fromHere(r *http.Request, browser bool) error {
-	err := a.origin.Check(r)
+	err := a.terms.Load().origin.Check(r)
 	if err == nil && browser && !safe(r) && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
 		err = errors.New("the request does not say where it comes from")
 	}

@@ -76,7 +76,7 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 	c := settings{
 		api: api.Config{
 			Logger: logger, Registerer: registry, Gatherer: registry,
-			Key: key, HookSecret: secret, MaxBytes: 2 << 20, Version: "1.2.3",
+			Key: key, Version: "1.2.3", Terms: api.Terms{HookSecret: secret, MaxBytes: 2 << 20},
 		},
 		docs: document.Config{Dir: filepath.Join(dir, "documents"), MaxBytes: 2 << 20, Logger: logger},
 		link: freeswitch.LinkConfig{Name: "test", Address: s.sim.Addr(), Password: "ClueCon"},

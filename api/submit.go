@@ -18,15 +18,16 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request, who principal) erro
 	if err != nil {
 		return err
 	}
-	if r.ContentLength > a.config.MaxBytes+formOverhead {
-		return fax.Errorf(fax.TooLarge, "The documents are larger than %s", megabytes(a.config.MaxBytes))
+	terms := a.terms.Load()
+	if r.ContentLength > terms.MaxBytes+formOverhead {
+		return fax.Errorf(fax.TooLarge, "The documents are larger than %s", megabytes(terms.MaxBytes))
 	}
 	reception, err := a.config.Controller.Receive(r.Context())
 	if err != nil {
 		return err
 	}
 	defer reception.Abort()
-	f, err := a.fields.read(r.Context(), parts, reception)
+	f, err := terms.fields.read(r.Context(), parts, reception)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,9 +27,14 @@ import (
 // and demo have it in common.
 type daemon struct {
 	log        *slog.Logger
+	level      *slog.LevelVar // of log
+	settings   *administration
+	jobs       *store.Store
+	rest       *api.API
 	documents  *document.Folder
 	controller *controller.Controller
 	webhooks   *webhook.Sender
+	auditDays  atomic.Int64
 	public     site
 	internal   site
 	closers    []io.Closer // in the order of opening
@@ -47,12 +53,40 @@ func (s site) url() string { return "http://" + s.listener.Addr().String() }
 
 // open binds every address before anything runs. The caller runs the daemon,
 // then closes it.
-func open(ctx context.Context, s settings, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log}
-	if err := d.open(ctx, s); err != nil {
-		return nil, errors.Join(err, d.close())
+func open(ctx context.Context, l layers, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
+	host, err := l.own.hostName()
+	if err != nil {
+		return nil, fmt.Errorf("--host (FAXBOT_HOST): this host has no name: %w", err)
 	}
-	return d, nil
+	jobs, err := store.Open(ctx, string(l.own.Storage.DatabaseURL), store.Options{Host: host, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	administered, err := administer(ctx, l, jobs.Settings(), log)
+	for err == nil {
+		d := &daemon{log: log, level: level, jobs: jobs, settings: administered}
+		if err = d.open(ctx, administered.inForce); err == nil {
+			d.closers = append([]io.Closer{jobs}, d.closers...)
+			administered.adopt = d.adopt
+			return d, d.adopt(administered.inForce)
+		}
+		if closing := d.close(); closing != nil || !administered.retreat(err) {
+			err = errors.Join(err, closing)
+			break
+		}
+		err = nil
+	}
+	return nil, errors.Join(err, jobs.Close())
+}
+
+// adopt puts into force what takes effect now.
+func (d *daemon) adopt(s settings) error {
+	d.level.Set(level(s.Life.LogLevel))
+	d.jobs.SetWebhooks(texts(s.Webhook.URLs))
+	d.documents.SetMaxBytes(s.HTTP.MaxFileSizeMB << 20)
+	d.auditDays.Store(int64(s.Storage.AuditDays))
+	d.rest.Set(s.terms(d.webhooks))
+	return errors.Join(d.webhooks.Set(s.webhookTerms()), d.controller.Apply(s.policy()))
 }
 
 func (d *daemon) open(ctx context.Context, s settings) (err error) {
@@ -72,51 +106,33 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	d.closers = append(d.closers, d.documents)
-	host, err := s.hostName()
-	if err != nil {
-		return fmt.Errorf("--host (FAXBOT_HOST): this host has no name: %w", err)
-	}
-	jobs, err := store.Open(ctx, string(s.Storage.DatabaseURL), store.Options{Host: host, Webhooks: texts(s.Webhook.URLs), Logger: d.log})
-	if err != nil {
-		return err
-	}
-	d.closers = append(d.closers, jobs)
 	figures := newRegistry()
 	config := s.controller()
-	config.Store, config.Documents, config.Logger, config.Registerer = jobs, d.documents, d.log, figures
+	config.Store, config.Documents, config.Logger, config.Registerer = d.jobs, d.documents, d.log, figures
 	if d.controller, err = controller.New(ctx, config); err != nil {
 		return err
 	}
 	d.webhooks, err = webhook.New(webhook.Config{
-		Outbox: jobs.Outbox(), Secrets: texts(s.Webhook.Secrets), AllowPrivate: s.Webhook.AllowPrivate,
+		Outbox: d.jobs.Outbox(), Endpoints: d.jobs.Endpoints(), Terms: s.webhookTerms(),
 		Version: version(), Logger: d.log, Registerer: figures,
 	})
 	if err != nil {
 		return err
 	}
-	var callback func(string) error // without a secret nobody could tell us from a stranger
-	if len(s.Webhook.Secrets) > 0 {
-		callback = webhook.CheckURL
-	}
-	rest := api.New(api.Config{
-		Controller:        d.controller,
-		Logger:            d.log,
-		Registerer:        figures,
-		Gatherer:          figures,
-		Key:               string(s.HTTP.APIKey),
-		HookSecret:        string(s.Switch.HookSecret),
-		MaxBytes:          s.HTTP.MaxFileSizeMB << 20,
-		RequestsPerMinute: s.HTTP.MaxRequestsPerMinute,
-		InsecureNoAuth:    s.HTTP.InsecureNoAuth,
-		Version:           version(),
-		PublicURL:         s.HTTP.PublicURL,
-		LinkTTL:           time.Duration(s.HTTP.LinkMinutes) * time.Minute,
-		Settings:          s.report(),
-		Premises:          s.premises(true),
-		CheckCallback:     callback,
+	d.rest = api.New(api.Config{
+		Controller:     d.controller,
+		Logger:         d.log,
+		Registerer:     figures,
+		Gatherer:       figures,
+		Key:            string(s.HTTP.APIKey),
+		InsecureNoAuth: s.HTTP.InsecureNoAuth,
+		Version:        version(),
+		Settings:       d.settings,
+		Sender:         d.webhooks,
+		Terms:          s.terms(d.webhooks),
 	})
-	d.public.serves("REST", rest.Server(rest.Public()))
-	d.internal.serves("metrics and the result hook", rest.Server(rest.Internal()))
+	d.public.serves("REST", d.rest.Server(d.rest.Public()))
+	d.internal.serves("metrics and the result hook", d.rest.Server(d.rest.Internal()))
 	return nil
 }
 
@@ -200,7 +216,17 @@ func (d *daemon) run(drain, stop context.Context) error {
 	tell, tellNoMore := context.WithCancel(context.Background())
 	g.Go(func() error { return d.webhooks.Run(tell) })
 	g.Go(func() error {
+		d.settings.watch(tell)
+		return nil
+	})
+	g.Go(func() error {
+		d.keepAudit(tell)
+		return nil
+	})
+	d.note(store.DaemonStarted)
+	g.Go(func() error {
 		err := d.controller.Run(drain, stop)
+		d.note(store.DaemonEnded)
 		tellNoMore() // what is left is told after the next start
 		for _, s := range []site{d.public, d.internal} {
 			s.end()
@@ -208,6 +234,33 @@ func (d *daemon) run(drain, stop context.Context) error {
 		return err
 	})
 	return g.Wait()
+}
+
+// note has the audit log say what becomes of the daemon.
+func (d *daemon) note(deed store.Deed) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	host, _ := d.settings.layers.own.hostName()
+	if err := d.jobs.Audit().Note(ctx, deed, "", "version "+version()+" on "+host); err != nil {
+		d.log.Warn("the audit log could not be written", "deed", deed, "error", err)
+	}
+}
+
+// keepAudit erases what is too old in the audit log, until ctx ends.
+func (d *daemon) keepAudit(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		before := time.Now().AddDate(0, 0, -int(d.auditDays.Load()))
+		if err := d.jobs.Audit().Forget(ctx, before); err != nil && ctx.Err() == nil {
+			d.log.Error("what is too old in the audit log could not be erased", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // end lets requests finish, for a moment; the endless ones are told to.

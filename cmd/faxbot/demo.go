@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -56,7 +57,8 @@ func (c demoCommand) Run(s streams) error {
 		return err
 	}
 	defer logFile.Close()
-	log := newLogger(logFile, "text", "info")
+	at := new(slog.LevelVar)
+	log := newLogger(logFile, "text", at)
 	sw, err := simulator.New(simulator.Config{Speed: c.Speed, Logger: log.With("part", "simulator")})
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func (c demoCommand) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	d, err := open(ctx, set, log)
+	d, err := open(ctx, layers{own: set}, log, at)
 	if err != nil {
 		return err
 	}
@@ -120,11 +122,8 @@ func (c *demoCommand) settings(eventSocket string) (settings, error) {
 	}
 	s.Switch.Host, s.Switch.Password, s.Switch.Gateway = host, "ClueCon", "demo"
 	s.Socket.Listen, s.Socket.Advertise, s.Socket.Allow = "127.0.0.1:0", "", nil
-	s.Storage = storageSettings{
-		DatabaseURL: secret("sqlite:///" + filepath.Join(c.Dir, "faxbot.db")),
-		DataDir:     filepath.Join(c.Dir, "documents"),
-		Host:        "demo",
-	}
+	s.Storage.DatabaseURL = secret("sqlite:///" + filepath.Join(c.Dir, "faxbot.db"))
+	s.Storage.DataDir, s.Storage.Host = filepath.Join(c.Dir, "documents"), "demo"
 	s.HTTP.Listen = orFree(c.Listen, "127.0.0.1:8080")
 	s.Inside.Listen = orFree(c.InternalListen, "127.0.0.1:8081")
 	s.HTTP.APIKey, s.HTTP.InsecureNoAuth = c.APIKey, false

@@ -44,12 +44,12 @@ group be FreeSWITCH's (chgrp freeswitch).`
 
 // Run prints or writes.
 func (c dialplanCommand) Run(s streams) error {
-	lines, err := unusable(c)
+	flaws, err := unusable(c)
 	if err != nil {
 		return err
 	}
-	if len(lines) > 0 {
-		return &settingsError{lines}
+	if len(flaws) > 0 {
+		return &settingsError{details(flaws)}
 	}
 	site, err := settings{Inside: c.Inside, Switch: c.Switch, Socket: c.Socket, Fax: c.Fax}.site()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
+	"faxbot/api"
 	"faxbot/controller"
 	"faxbot/controller/plan"
 	"faxbot/controller/webhook"
@@ -89,26 +90,43 @@ var advice = map[string]string{
 
 // check says which settings cannot be used, all at once.
 func (s settings) check() error {
-	lines, err := unusable(s)
-	if err != nil {
+	flaws, err := s.flaws()
+	if err != nil || len(flaws) == 0 {
 		return err
 	}
-	if lines = append(lines, s.contradictions()...); len(lines) > 0 {
-		return &settingsError{lines}
-	}
-	return nil
+	return &settingsError{details(flaws)}
 }
 
-// unusable are the settings in groups of them that cannot be used, a line each.
-func unusable(groups ...any) ([]string, error) {
+// flaws are why settings cannot be used.
+func (s settings) flaws() ([]api.Flaw, error) {
+	flaws, err := unusable(s)
+	return append(flaws, s.contradictions()...), err
+}
+
+func details(flaws []api.Flaw) []string {
+	var lines []string
+	for _, f := range flaws {
+		lines = append(lines, f.Detail)
+	}
+	return lines
+}
+
+// unusable are the flaws of settings in groups of them, each by itself.
+func unusable(groups ...any) ([]api.Flaw, error) {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	for name, rule := range rules {
 		if err := v.RegisterValidation(name, rule); err != nil {
 			return nil, err
 		}
 	}
-	v.RegisterTagNameFunc(spelling)
-	var lines []string
+	names := map[string]string{} // by what people write
+	v.RegisterTagNameFunc(func(f reflect.StructField) string {
+		name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+		text := spelling(f.Tag.Get("name"), name)
+		names[text] = name
+		return text
+	})
+	var flaws []api.Flaw
 	for _, group := range groups {
 		err := v.Struct(group)
 		var broken validator.ValidationErrors
@@ -116,23 +134,24 @@ func unusable(groups ...any) ([]string, error) {
 			return nil, err
 		}
 		for _, b := range broken {
-			lines = append(lines, explain(b))
+			field, _, _ := strings.Cut(b.Field(), "[")
+			flaws = append(flaws, api.Flaw{Setting: names[field], Detail: explain(b)})
 		}
 	}
-	return lines, nil
+	return flaws, nil
 }
 
 // contradictions are between settings that are fine by themselves.
-func (s settings) contradictions() []string {
-	var lines []string
+func (s settings) contradictions() []api.Flaw {
+	var flaws []api.Flaw
 	if s.HTTP.APIKey != "" && s.HTTP.InsecureNoAuth {
-		lines = append(lines, "--insecure-no-auth contradicts API_KEY: leave one of them out")
+		flaws = append(flaws, api.Flaw{Setting: "API_KEY", Detail: "--insecure-no-auth contradicts API_KEY: leave one of them out"})
 	}
 	if s.HTTP.Listen == s.Inside.Listen && !strings.HasSuffix(s.HTTP.Listen, ":0") {
-		lines = append(lines, fmt.Sprintf("--internal-listen (FAXBOT_INTERNAL_LISTEN) is %q, as is --listen (FAXBOT_LISTEN): "+
-			"use another port, because what is served there is not for everybody", s.Inside.Listen))
+		flaws = append(flaws, api.Flaw{Setting: "FAXBOT_INTERNAL_LISTEN", Detail: fmt.Sprintf("--internal-listen (FAXBOT_INTERNAL_LISTEN) is %q, as is --listen (FAXBOT_LISTEN): "+
+			"use another port, because what is served there is not for everybody", s.Inside.Listen)})
 	}
-	return lines
+	return flaws
 }
 
 // doubts are about settings that work on some machines and not on most.
@@ -176,13 +195,12 @@ func explain(b validator.FieldError) string {
 	return b.Field() + " " + what + ": " + text
 }
 
-// spelling is how people write a field: as the flag, then the variable.
-func spelling(f reflect.StructField) string {
-	env, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+// spelling is how people write a setting: as the flag, then the variable.
+func spelling(flag, env string) string {
 	if env == "" {
-		return "--" + f.Tag.Get("name")
+		return "--" + flag
 	}
-	return "--" + f.Tag.Get("name") + " (" + env + ")"
+	return "--" + flag + " (" + env + ")"
 }
 
 func isListen(s string) bool {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 type serveCommand struct {
@@ -24,18 +26,20 @@ Exit status: 0 ended as asked, 1 failed, 2 the settings cannot be used.`
 }
 
 // Run serves until it is told to end.
-func (c serveCommand) Run(s streams) error {
+func (c serveCommand) Run(s streams, parsed *kong.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	log := newLogger(s.err, c.Life.LogFormat, c.Life.LogLevel)
+	at := new(slog.LevelVar)
+	at.Set(level(c.Life.LogLevel))
+	log := newLogger(s.err, c.Life.LogFormat, at)
 	log.Info("starting", "version", version(), "pid", os.Getpid())
 	for _, doubt := range c.doubts() {
 		log.Warn("a setting looks wrong", "hint", doubt)
 	}
 	signals := listenForSignals(c.Life.Drain, log)
 	defer signals.end()
-	d, err := open(signals.drain, c.settings, log)
+	d, err := open(signals.drain, layersOf(parsed, c.settings), log, at)
 	if err != nil {
 		return err
 	}
@@ -54,14 +58,18 @@ func (c serveCommand) Run(s streams) error {
 }
 
 // newLogger writes to w in the given format.
-func newLogger(w io.Writer, format, level string) *slog.Logger {
-	var at slog.Level
-	if err := at.UnmarshalText([]byte(level)); err != nil {
-		at = slog.LevelInfo
-	}
+func newLogger(w io.Writer, format string, at slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: at}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(newQuiet(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(newQuiet(slog.NewTextHandler(w, options)))
+}
+
+// level is the level of a name; info when it is none.
+func level(name string) (at slog.Level) {
+	if at.UnmarshalText([]byte(name)) != nil {
+		return slog.LevelInfo
+	}
+	return at
 }

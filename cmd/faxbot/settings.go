@@ -8,15 +8,20 @@ import (
 	"strings"
 	"time"
 
+	"faxbot/api"
 	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
+	"faxbot/controller/webhook"
 	"faxbot/dialplan"
 )
 
 // settings are what a daemon works with: flags, environment, help and rules in
 // one place. The environment's names are those that deployments of the original
-// Faxbot have.
+// Faxbot have. Administrators can store most of them, beneath flags and
+// environment (layers.go): "apply" says which of those take effect now, and
+// which never, because they must be known before the database is; the others do
+// at the next start.
 type settings struct {
 	HTTP    httpSettings    `embed:"" group:"HTTP"`
 	Inside  insideSettings  `embed:"" group:"HTTP"`
@@ -30,14 +35,14 @@ type settings struct {
 
 type httpSettings struct {
 	Listen               string `name:"listen" default:"127.0.0.1:8080" env:"FAXBOT_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where REST is served; port 0 takes a free one (${default})."`
-	APIKey               secret `name:"api-key" env:"API_KEY" placeholder:"KEY" validate:"required_without=InsecureNoAuth,omitempty,word" help:"The key that may do everything. Set it in the environment: other users can see flags."`
-	InsecureNoAuth       bool   `name:"insecure-no-auth" help:"Let everybody who reaches the address send faxes; only without API_KEY."`
-	MaxFileSizeMB        int64  `name:"max-file-size-mb" default:"10" env:"MAX_FILE_SIZE_MB" placeholder:"MB" validate:"min=1,max=1024" help:"All files of one fax together, in MiB (${default})."`
-	MaxRequestsPerMinute int    `name:"max-requests-per-minute" default:"0" env:"MAX_REQUESTS_PER_MINUTE" placeholder:"N" validate:"min=0" help:"Of one key, on one route; 0 for any number (${default})."`
+	APIKey               secret `name:"api-key" env:"API_KEY" placeholder:"KEY" validate:"required_without=InsecureNoAuth,omitempty,word" apply:"never" help:"The key that may do everything. Set it in the environment: other users can see flags."`
+	InsecureNoAuth       bool   `name:"insecure-no-auth" apply:"never" help:"Let everybody who reaches the address send faxes; only without API_KEY."`
+	MaxFileSizeMB        int64  `name:"max-file-size-mb" default:"10" env:"MAX_FILE_SIZE_MB" placeholder:"MB" validate:"min=1,max=1024" apply:"now" help:"All files of one fax together, in MiB (${default})."`
+	MaxRequestsPerMinute int    `name:"max-requests-per-minute" default:"0" env:"MAX_REQUESTS_PER_MINUTE" placeholder:"N" validate:"min=0" apply:"now" help:"Of one key, on one route; 0 for any number (${default})."`
 	TLSCert              string `name:"tls-cert" env:"FAXBOT_TLS_CERT" placeholder:"FILE" validate:"required_with=TLSKey" help:"Certificate chain in PEM, to serve REST with TLS; read again when it changes."`
 	TLSKey               string `name:"tls-key" env:"FAXBOT_TLS_KEY" placeholder:"FILE" validate:"required_with=TLSCert" help:"Its key in PEM."`
-	PublicURL            string `name:"public-url" env:"PUBLIC_API_URL" placeholder:"URL" validate:"omitempty,http_url" help:"Where clients reach REST, for links to documents (links come without a host)."`
-	LinkMinutes          int    `name:"pdf-token-ttl-minutes" default:"60" env:"PDF_TOKEN_TTL_MINUTES" placeholder:"N" validate:"min=1,max=43200" help:"How long a link to a document is good (${default})."`
+	PublicURL            string `name:"public-url" env:"PUBLIC_API_URL" placeholder:"URL" validate:"omitempty,http_url" apply:"now" help:"Where clients reach REST, for links to documents (links come without a host)."`
+	LinkMinutes          int    `name:"pdf-token-ttl-minutes" default:"60" env:"PDF_TOKEN_TTL_MINUTES" placeholder:"N" validate:"min=1,max=43200" apply:"now" help:"How long a link to a document is good (${default})."`
 }
 
 // insideSettings are about what is served to our own machines.
@@ -47,28 +52,29 @@ type insideSettings struct {
 }
 
 type storageSettings struct {
-	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
+	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" apply:"never" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
 	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
-	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
-	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
+	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
+	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" apply:"now" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
 	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
-	Host        string `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
+	AuditDays   int    `name:"audit-days" default:"365" env:"FAXBOT_AUDIT_DAYS" placeholder:"N" validate:"min=1,max=36500" apply:"now" help:"Days that the audit log is kept (${default})."`
+	Host        string `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" apply:"never" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
 }
 
 type switchSettings struct {
-	Host     string        `name:"freeswitch-host" default:"127.0.0.1" env:"FREESWITCH_ESL_HOST" placeholder:"HOST" validate:"hostname_rfc1123|ip" help:"Where mod_event_socket listens (${default})."`
-	Port     int           `name:"freeswitch-port" default:"8021" env:"FREESWITCH_ESL_PORT" placeholder:"PORT" validate:"min=1,max=65535" help:"Its port (${default})."`
-	Password secret        `name:"freeswitch-password" default:"ClueCon" env:"FREESWITCH_ESL_PASSWORD" placeholder:"WORD" validate:"word" help:"Its password; FreeSWITCH's own default is ClueCon."`
-	Gateway  string        `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateways" help:"mod_sofia's gateway to the telephone network, or several with commas between them, the preferred first; neighbours with weights, as in gw_a*3,gw_b*1, share (${default})."`
-	Routes   string        `name:"routes" env:"FREESWITCH_ROUTES" placeholder:"ROUTES" validate:"omitempty,routes" help:"Other gateways for the numbers that begin so; the longest beginning wins: +49=gw_de,gw_a;+1=gw_us."`
-	Channels string        `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"channels" help:"Calls at once through each; 100,gw_a=30 for another number through one (${default})."`
-	CPS      string        `name:"gateway-cps" default:"10" env:"FREESWITCH_GATEWAY_CPS" placeholder:"N" validate:"cps" help:"New calls per second through each; 10,gw_a=0.5 for another number through one (${default})."`
-	Ring     time.Duration `name:"ring" default:"1m" env:"FAXBOT_RING" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long a call may ring (${default})."`
-	Grace    time.Duration `name:"grace" default:"15s" env:"FAXBOT_GRACE" placeholder:"TIME" validate:"min=1s,max=10m" help:"How long news of a call may be late before FreeSWITCH is asked (${default})."`
-	T38      bool          `name:"t38" default:"true" negatable:"" env:"FREESWITCH_T38_ENABLE" help:"Offer T.38 (${default})."`
+	Host     string        `name:"freeswitch-host" default:"127.0.0.1" env:"FREESWITCH_ESL_HOST" placeholder:"HOST" validate:"hostname_rfc1123|ip" apply:"now" help:"Where mod_event_socket listens (${default})."`
+	Port     int           `name:"freeswitch-port" default:"8021" env:"FREESWITCH_ESL_PORT" placeholder:"PORT" validate:"min=1,max=65535" apply:"now" help:"Its port (${default})."`
+	Password secret        `name:"freeswitch-password" default:"ClueCon" env:"FREESWITCH_ESL_PASSWORD" placeholder:"WORD" validate:"word" apply:"now" help:"Its password; FreeSWITCH's own default is ClueCon."`
+	Gateway  string        `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateways" apply:"now" help:"mod_sofia's gateway to the telephone network, or several with commas between them, the preferred first; neighbours with weights, as in gw_a*3,gw_b*1, share (${default})."`
+	Routes   string        `name:"routes" env:"FREESWITCH_ROUTES" placeholder:"ROUTES" validate:"omitempty,routes" apply:"now" help:"Other gateways for the numbers that begin so; the longest beginning wins: +49=gw_de,gw_a;+1=gw_us."`
+	Channels string        `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"channels" apply:"now" help:"Calls at once through each; 100,gw_a=30 for another number through one (${default})."`
+	CPS      string        `name:"gateway-cps" default:"10" env:"FREESWITCH_GATEWAY_CPS" placeholder:"N" validate:"cps" apply:"now" help:"New calls per second through each; 10,gw_a=0.5 for another number through one (${default})."`
+	Ring     time.Duration `name:"ring" default:"1m" env:"FAXBOT_RING" placeholder:"TIME" validate:"min=1s,max=10m" apply:"now" help:"How long a call may ring (${default})."`
+	Grace    time.Duration `name:"grace" default:"15s" env:"FAXBOT_GRACE" placeholder:"TIME" validate:"min=1s,max=10m" apply:"now" help:"How long news of a call may be late before FreeSWITCH is asked (${default})."`
+	T38      bool          `name:"t38" default:"true" negatable:"" env:"FREESWITCH_T38_ENABLE" apply:"now" help:"Offer T.38 (${default})."`
 	Dialplan string        `name:"dialplan" env:"FAXBOT_DIALPLAN" placeholder:"EXTENSION XML CONTEXT" validate:"route" help:"Send calls through this extension of FreeSWITCH's dialplan, should your site want something done with each; it ends in our socket (straight to the socket)."`
 	// The second name is what guides for the original Faxbot tell people to set.
-	HookSecret secret `name:"hook-secret" env:"FREESWITCH_HOOK_SECRET,ASTERISK_INBOUND_SECRET" placeholder:"WORD" validate:"omitempty,word" help:"What a dialplan must send as X-Internal-Secret with a result; without it none is believed."`
+	HookSecret secret `name:"hook-secret" env:"FREESWITCH_HOOK_SECRET,ASTERISK_INBOUND_SECRET" placeholder:"WORD" validate:"omitempty,word" apply:"now" help:"What a dialplan must send as X-Internal-Secret with a result; without it none is believed."`
 }
 
 type socketSettings struct {
@@ -96,25 +102,25 @@ func (s socketSettings) limits() freeswitch.Limits {
 }
 
 type faxSettings struct {
-	CallerID  string `name:"caller-id" env:"FREESWITCH_CALLER_ID_NUMBER" placeholder:"NUMBER" validate:"callerid" help:"Calling number (left to the gateway)."`
-	StationID string `name:"station-id" env:"FAX_LOCAL_STATION_ID" placeholder:"TEXT" validate:"max=20,printascii" help:"Shown on the other machine's display, usually the own number; at most 20 characters."`
-	Header    string `name:"header" env:"FAX_HEADER" placeholder:"TEXT" validate:"max=50,line" help:"Printed above each page; at most 50 characters."`
-	Disabled  bool   `name:"fax-disabled" env:"FAX_DISABLED" help:"Take faxes in and convert them, but call nobody: they are held with the status \"disabled\"."`
-	Continued bool   `name:"continued" env:"FAX_HEADER_CONTINUED" help:"Say so in the header when a call goes on with a fax: (continued, page 4 of 10)."`
-	Window    string `name:"window" env:"FAXBOT_WINDOW" placeholder:"HH:MM-HH:MM" validate:"omitempty,window" help:"Call only in these hours, by the clock at the number; a fax may name others, or always."`
-	OnUnknown string `name:"on-unknown" default:"hold" env:"FAXBOT_ON_UNKNOWN" placeholder:"hold|retry" validate:"oneof=hold retry" help:"What follows when nobody can know whether pages arrived: ask a person, or risk sending them twice (${default})."`
+	CallerID  string `name:"caller-id" env:"FREESWITCH_CALLER_ID_NUMBER" placeholder:"NUMBER" validate:"callerid" apply:"now" help:"Calling number (left to the gateway)."`
+	StationID string `name:"station-id" env:"FAX_LOCAL_STATION_ID" placeholder:"TEXT" validate:"max=20,printascii" apply:"now" help:"Shown on the other machine's display, usually the own number; at most 20 characters."`
+	Header    string `name:"header" env:"FAX_HEADER" placeholder:"TEXT" validate:"max=50,line" apply:"now" help:"Printed above each page; at most 50 characters."`
+	Disabled  bool   `name:"fax-disabled" env:"FAX_DISABLED" apply:"now" help:"Take faxes in and convert them, but call nobody: they are held with the status \"disabled\"."`
+	Continued bool   `name:"continued" env:"FAX_HEADER_CONTINUED" apply:"now" help:"Say so in the header when a call goes on with a fax: (continued, page 4 of 10)."`
+	Window    string `name:"window" env:"FAXBOT_WINDOW" placeholder:"HH:MM-HH:MM" validate:"omitempty,window" apply:"now" help:"Call only in these hours, by the clock at the number; a fax may name others, or always."`
+	OnUnknown string `name:"on-unknown" default:"hold" env:"FAXBOT_ON_UNKNOWN" placeholder:"hold|retry" validate:"oneof=hold retry" apply:"now" help:"What follows when nobody can know whether pages arrived: ask a person, or risk sending them twice (${default})."`
 }
 
 type webhookSettings struct {
-	URLs         []secret `name:"webhook-url" env:"FAXBOT_WEBHOOK_URLS" placeholder:"URL" validate:"dive,webhook" help:"Told what becomes of every fax; several with commas between them."`
-	Secrets      []secret `name:"webhook-secret" env:"FAXBOT_WEBHOOK_SECRETS" placeholder:"SECRET" validate:"required_with=URLs,dive,whsec" help:"Signs; without one faxes cannot have a callback_url. While receivers change over, the new one and the old one."`
-	AllowPrivate bool     `name:"webhook-allow-private" env:"FAXBOT_WEBHOOK_ALLOW_PRIVATE" help:"Also to addresses in private and local networks."`
+	URLs         []secret `name:"webhook-url" env:"FAXBOT_WEBHOOK_URLS" placeholder:"URL" validate:"dive,webhook" apply:"now" help:"Told what becomes of every fax; several with commas between them."`
+	Secrets      []secret `name:"webhook-secret" env:"FAXBOT_WEBHOOK_SECRETS" placeholder:"SECRET" validate:"required_with=URLs,dive,whsec" apply:"now" help:"Signs; without one faxes cannot have a callback_url. While receivers change over, the new one and the old one."`
+	AllowPrivate bool     `name:"webhook-allow-private" env:"FAXBOT_WEBHOOK_ALLOW_PRIVATE" apply:"now" help:"Also to addresses in private and local networks."`
 }
 
 type lifeSettings struct {
-	Drain     time.Duration `name:"drain" default:"5m" env:"FAXBOT_DRAIN" placeholder:"TIME" validate:"min=0s" help:"How long calls may take to finish after the first SIGINT or SIGTERM (${default})."`
-	LogFormat string        `name:"log-format" default:"text" env:"FAXBOT_LOG_FORMAT" placeholder:"text|json" validate:"oneof=text json" help:"${default}."`
-	LogLevel  string        `name:"log-level" default:"info" env:"FAXBOT_LOG_LEVEL" placeholder:"debug|info|warn|error" validate:"oneof=debug info warn error" help:"${default}."`
+	Drain     time.Duration `name:"drain" default:"5m" env:"FAXBOT_DRAIN" placeholder:"TIME" validate:"min=0s" apply:"never" help:"How long calls may take to finish after the first SIGINT or SIGTERM (${default})."`
+	LogFormat string        `name:"log-format" default:"text" env:"FAXBOT_LOG_FORMAT" placeholder:"text|json" validate:"oneof=text json" apply:"never" help:"${default}."`
+	LogLevel  string        `name:"log-level" default:"info" env:"FAXBOT_LOG_LEVEL" placeholder:"debug|info|warn|error" validate:"oneof=debug info warn error" apply:"now" help:"${default}."`
 }
 
 // secret is text that is never printed.
@@ -177,6 +183,28 @@ func (s settings) policy() controller.Policy {
 		Window:    s.Fax.Window,
 		OnUnknown: map[string]fax.Next{"hold": fax.Hold, "retry": fax.Again}[s.Fax.OnUnknown],
 	}
+}
+
+// terms are the part of the settings that the API can change while it runs.
+func (s settings) terms(w *webhook.Sender) api.Terms {
+	t := api.Terms{
+		HookSecret:        string(s.Switch.HookSecret),
+		MaxBytes:          s.HTTP.MaxFileSizeMB << 20,
+		RequestsPerMinute: s.HTTP.MaxRequestsPerMinute,
+		PublicURL:         s.HTTP.PublicURL,
+		LinkTTL:           time.Duration(s.HTTP.LinkMinutes) * time.Minute,
+		Webhooks:          texts(s.Webhook.URLs),
+		Premises:          s.premises(true),
+	}
+	if len(s.Webhook.Secrets) > 0 { // without one nobody could tell us from a stranger
+		t.CheckCallback = w.Check
+	}
+	return t
+}
+
+// webhookTerms are those of the sender of webhooks.
+func (s settings) webhookTerms() webhook.Terms {
+	return webhook.Terms{Secrets: texts(s.Webhook.Secrets), AllowPrivate: s.Webhook.AllowPrivate}
 }
 
 // route is what the rule "route" has seen.

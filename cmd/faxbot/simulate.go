@@ -33,7 +33,7 @@ func (c simulateCommand) Run(s streams) error {
 	if !isListen(c.Listen) {
 		return &settingsError{[]string{fmt.Sprintf("--listen is %q: %s", c.Listen, advice["listen"])}}
 	}
-	log := newLogger(s.err, "text", c.LogLevel)
+	log := newLogger(s.err, "text", level(c.LogLevel))
 	ctx, end := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer end()
 	sw, err := simulator.New(simulator.Config{

@@ -60,6 +60,7 @@ type Folder struct {
 	spare spares       // of Ghostscript
 	fast  spares       // of MuPDF
 	level atomic.Int32 // of confinement that this system allows
+	limit atomic.Int64 // MaxBytes, as it is now
 
 	probe  sync.Mutex
 	probed string // the text of the file that Probe made; "" before
@@ -77,9 +78,6 @@ func Open(c Config) (*Folder, error) {
 		return nil, fmt.Errorf("document folder (FAX_DATA_DIR): %w", err)
 	}
 	c.Dir = dir
-	if c.MaxBytes <= 0 {
-		c.MaxBytes = DefaultMaxBytes
-	}
 	if c.MaxPages <= 0 {
 		c.MaxPages = DefaultMaxPages
 	}
@@ -92,10 +90,19 @@ func Open(c Config) (*Folder, error) {
 	f := &Folder{Config: c}
 	f.spare.start, f.spare.want = f.startGhostscript, c.spareWanted()
 	f.fast.start, f.fast.want = f.startMuPDF, c.spareWanted()
+	f.SetMaxBytes(c.MaxBytes)
 	if err := f.open(); err != nil {
 		return nil, fmt.Errorf("document folder (FAX_DATA_DIR): %w", err)
 	}
 	return f, nil
+}
+
+// SetMaxBytes replaces Config.MaxBytes, for what is received from now on.
+func (f *Folder) SetMaxBytes(n int64) {
+	if n <= 0 {
+		n = DefaultMaxBytes
+	}
+	f.limit.Store(n)
 }
 
 func (f *Folder) open() error {

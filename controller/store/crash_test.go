@@ -103,7 +103,7 @@ func createUntilKilled(t *testing.T, db database) (accepted []fax.JobID) {
 func TestAFullDiskIsSurvived(t *testing.T) {
 	t.Parallel()
 	s := sqliteFile(t).open(t, "a")
-	if err := s.exec(t, "PRAGMA max_page_count = 60"); err != nil {
+	if err := s.exec(t, "PRAGMA max_page_count = 120"); err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex

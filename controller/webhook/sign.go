@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -19,6 +20,26 @@ func ParseSecret(text string) ([]byte, error) {
 		return nil, errors.New("a secret of webhooks is whsec_ and the base64 of 24 to 64 bytes; make one with: echo whsec_$(openssl rand -base64 32)")
 	}
 	return key, nil
+}
+
+// NewSecret makes a secret.
+func (*Sender) NewSecret() string {
+	var key [32]byte
+	rand.Read(key[:])
+	return "whsec_" + base64.StdEncoding.EncodeToString(key[:])
+}
+
+// keys are those of the secrets.
+func keys(secrets []string) ([][]byte, error) {
+	all := make([][]byte, len(secrets))
+	for i, text := range secrets {
+		key, err := ParseSecret(text)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = key
+	}
+	return all, nil
 }
 
 // sign returns the signatures of all keys, so that a receiver that knows one of

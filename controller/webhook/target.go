@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,22 +25,38 @@ func CheckURL(text string) error {
 	return nil
 }
 
+// Check refuses a URL as CheckURL does, and one that says itself that it leads
+// into a private or local network. A name is judged when it is connected to.
+func (s *Sender) Check(text string) error {
+	if err := CheckURL(text); err != nil || s.private() {
+		return err
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return err
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	at, err := netip.ParseAddr(host)
+	if err == nil && !public(at) || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return fax.Errorf(fax.Invalid, "A webhook must not lead into a private or local network, unless FAXBOT_WEBHOOK_ALLOW_PRIVATE allows it")
+	}
+	return nil
+}
+
 // errPrivate is for whoever aims our requests at his neighbours.
 var errPrivate = errors.New("the target is in a private or local network, which FAXBOT_WEBHOOK_ALLOW_PRIVATE would allow")
 
 // newClient connects to public addresses only, unless told otherwise. The
 // address is judged after its name was resolved, at each connection, so a name
 // that changes its mind gains nothing; and redirections are not followed.
-func newClient(private bool) *http.Client {
+func newClient(private func() bool) *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	if !private {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			at, err := netip.ParseAddrPort(address)
-			if err != nil || !public(at.Addr()) {
-				return errPrivate
-			}
+	dialer.Control = func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if private() || err == nil && public(at.Addr()) {
 			return nil
 		}
+		return errPrivate
 	}
 	return &http.Client{
 		Transport: &http.Transport{

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"faxbot/controller/fax"
@@ -29,18 +30,26 @@ import (
 
 // Config is what a Sender works with.
 type Config struct {
-	Outbox       store.Outbox
-	Secrets      []string // whsec_…; the first signs, and so do the others while receivers change over
-	AllowPrivate bool     // targets in private and local networks
-	Version      string
-	Logger       *slog.Logger
-	Registerer   prometheus.Registerer
+	Outbox     store.Outbox
+	Endpoints  store.Endpoints
+	Terms      Terms
+	Version    string
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Terms are what may change while a Sender runs.
+type Terms struct {
+	// Secrets (whsec_…) sign for targets that have none of their own: the
+	// first, and the others while receivers change over.
+	Secrets      []string
+	AllowPrivate bool // targets in private and local networks
 }
 
 // Sender sends messages. Make one with New, then Run it.
 type Sender struct {
 	config Config
-	keys   [][]byte
+	terms  atomic.Pointer[Terms]
 	client *http.Client
 	tries  *prometheus.CounterVec
 }
@@ -62,13 +71,10 @@ const (
 
 // New makes a Sender. A secret that is not one is an error.
 func New(c Config) (*Sender, error) {
-	s := &Sender{config: c, client: newClient(c.AllowPrivate)}
-	for _, text := range c.Secrets {
-		key, err := ParseSecret(text)
-		if err != nil {
-			return nil, err
-		}
-		s.keys = append(s.keys, key)
+	s := &Sender{config: c}
+	s.client = newClient(s.private)
+	if err := s.Set(c.Terms); err != nil {
+		return nil, err
 	}
 	s.tries = promauto.With(c.Registerer).NewCounterVec(prometheus.CounterOpts{
 		Name: "faxbot_webhook_tries_total", Help: "Webhook deliveries tried, by result.",
@@ -78,6 +84,19 @@ func New(c Config) (*Sender, error) {
 	}
 	return s, nil
 }
+
+// Set changes the terms, for what is sent from now on. With a secret that is
+// not one they stay as they are.
+func (s *Sender) Set(t Terms) error {
+	if _, err := keys(t.Secrets); err != nil {
+		return err
+	}
+	s.terms.Store(&t)
+	s.client.CloseIdleConnections() // some may lead where none may go any more
+	return nil
+}
+
+func (s *Sender) private() bool { return s.terms.Load().AllowPrivate }
 
 // Run sends until ctx ends. What is under way then is sent again by the next
 // run.
@@ -122,7 +141,7 @@ func (s *Sender) Run(ctx context.Context) error {
 // send makes one try and notes what it came to.
 func (s *Sender) send(ctx context.Context, m store.Message) {
 	log := s.config.Logger.With("message", m.ID, "event", m.Event, "fax", m.Job.ID)
-	err := s.post(ctx, m)
+	err := s.deliver(ctx, m)
 	if ctx.Err() != nil {
 		return // nobody knows; the lease ends
 	}
@@ -132,7 +151,7 @@ func (s *Sender) send(ctx context.Context, m store.Message) {
 		return
 	}
 	next := time.Time{}
-	if m.Tries <= len(pauses) && !errors.Is(err, errGone) {
+	if m.Tries <= len(pauses) && !errors.As(err, new(unwanted)) {
 		pause := pauses[m.Tries-1]
 		next = time.Now().Add(pause + rand.N(pause/10+1))
 	}
@@ -151,25 +170,66 @@ func (s *Sender) note(ctx context.Context, log *slog.Logger, err error) {
 	}
 }
 
-// errGone is said by a receiver that wants no more.
-var errGone = errors.New("the receiver is gone (410)")
+// unwanted is a reason for which no later try could end otherwise.
+type unwanted string
 
-// post delivers a message. Its errors do not name the URL, which may hold a
+func (u unwanted) Error() string { return string(u) }
+
+const (
+	errGone     unwanted = "the receiver is gone (410)"
+	errDisabled unwanted = "the webhook is disabled"
+	errRemoved  unwanted = "the webhook was removed"
+)
+
+// deliver makes one try.
+func (s *Sender) deliver(ctx context.Context, m store.Message) error {
+	if !store.IsEndpoint(m.URL) {
+		return s.post(ctx, m.URL, s.terms.Load().Secrets, m.ID, body(m))
+	}
+	e, err := s.config.Endpoints.Find(ctx, m.URL)
+	switch {
+	case fax.ProblemOf(err) == fax.NotFound:
+		return errRemoved
+	case err != nil:
+		return err
+	case !e.Enabled:
+		return errDisabled
+	}
+	return s.post(ctx, e.URL, e.Secrets(time.Now()), m.ID, body(m))
+}
+
+// Test sends an endpoint a message of the type webhook.test, now, and says what
+// came of it. Nothing is tried again.
+func (s *Sender) Test(ctx context.Context, e store.Endpoint) error {
+	now := time.Now()
+	text, err := json.Marshal(map[string]any{
+		"type": store.EventTest, "timestamp": now.UTC(), "data": map[string]string{"webhook_id": e.ID},
+	})
+	if err != nil {
+		return err
+	}
+	return s.post(ctx, e.URL, e.Secrets(now), "msg_"+string(fax.NewJobID()), text)
+}
+
+// post sends a message. Its errors do not name the URL, which may hold a
 // secret.
-func (s *Sender) post(ctx context.Context, m store.Message) error {
+func (s *Sender) post(ctx context.Context, url string, secrets []string, id string, text []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	text := body(m)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(text))
+	signing, err := keys(secrets)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(text))
 	if err != nil {
 		return errors.New("the URL is none")
 	}
 	now := time.Now()
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "faxbot/"+s.config.Version)
-	r.Header.Set("Webhook-Id", m.ID)
+	r.Header.Set("Webhook-Id", id)
 	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	r.Header.Set("Webhook-Signature", sign(s.keys, m.ID, now, text))
+	r.Header.Set("Webhook-Signature", sign(signing, id, now, text))
 	answer, err := s.client.Do(r)
 	if err != nil {
 		return withoutURL(err)

@@ -56,17 +56,39 @@ func TestPrivateTargetsAreRefused(t *testing.T) {
 		}
 	}
 	reached := false
-	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached = true
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	}))
 	defer receiver.Close()
-	s, err := New(Config{Logger: logtest.Logger(t), Registerer: prometheus.NewRegistry()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.client.CloseIdleConnections()
-	for _, url := range []string{receiver.URL, strings.Replace(receiver.URL, "127.0.0.1", "localhost", 1)} {
-		if err := s.post(t.Context(), store.Message{URL: url}); err != errPrivate || reached { //nolint:errorlint // the very value
+	s := newSender(t, nil, Terms{Secrets: []string{secret}})
+	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
+		url := strings.Replace(receiver.URL, "127.0.0.1", host, 1)
+		if err := s.post(t.Context(), url, []string{secret}, "msg_1", nil); err != errPrivate || reached { //nolint:errorlint // the very value
 			t.Errorf("%s: %v, reached %v", url, err, reached)
 		}
+		if err := s.Check(url); fax.ProblemOf(err) != fax.Invalid {
+			t.Errorf("%s is taken: %v", url, err)
+		}
+	}
+	for _, url := range []string{"https://example.net/hook", "https://93.184.216.34"} {
+		if err := s.Check(url); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	// Where they are allowed, a redirection still leads nowhere.
+	if err := s.Set(Terms{Secrets: []string{secret}, AllowPrivate: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(receiver.URL); err != nil {
+		t.Error(err)
+	}
+	if err := s.post(t.Context(), receiver.URL, []string{secret}, "msg_1", nil); err == nil || err.Error() != "the receiver answered 307" || !reached {
+		t.Errorf("a redirection: %v, reached %v", err, reached)
+	}
+	// What cannot be used leaves everything as it was.
+	if err := s.Set(Terms{Secrets: []string{"sesame"}}); err == nil || s.Check(receiver.URL) != nil {
+		t.Errorf("a secret that is none is taken: %v", err)
 	}
 }
 
@@ -81,6 +103,32 @@ func TestURLs(t *testing.T) {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
+}
+
+const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+func newSender(t *testing.T, db *store.Store, terms Terms) *Sender {
+	t.Helper()
+	c := Config{Terms: terms, Logger: logtest.Logger(t, terms.Secrets...), Registerer: prometheus.NewRegistry()}
+	if db != nil {
+		c.Outbox, c.Endpoints = db.Outbox(), db.Endpoints()
+	}
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.client.CloseIdleConnections)
+	return s
+}
+
+func open(t *testing.T, urls ...string) *store.Store {
+	t.Helper()
+	db, err := store.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "fax.db"), store.Options{Host: "test", Webhooks: urls})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
 // receiver answers with what statuses says, then 200.
@@ -124,19 +172,8 @@ func TestDelivery(t *testing.T) {
 	r := &receiver{statuses: []int{503, 302}, more: make(chan struct{}, 100)}
 	server := httptest.NewServer(r)
 	defer server.Close()
-	db, err := store.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "fax.db"), store.Options{Host: "test", Webhooks: []string{server.URL}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-	s, err := New(Config{
-		Outbox: db.Outbox(), Secrets: []string{secret}, AllowPrivate: true,
-		Logger: logtest.Logger(t, secret, server.URL), Registerer: prometheus.NewRegistry(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := open(t, server.URL)
+	s := newSender(t, db, Terms{Secrets: []string{secret}, AllowPrivate: true})
 	job, _, err := db.Create(t.Context(), fax.Job{ID: fax.NewJobID(), To: "+15551230001", Documents: 1}, store.Idempotency{})
 	if err != nil {
 		t.Fatal(err)
@@ -189,16 +226,8 @@ func TestGivingUp(t *testing.T) {
 	r := &receiver{more: make(chan struct{}, 100)}
 	server := httptest.NewServer(r)
 	defer server.Close()
-	db, err := store.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "fax.db"), store.Options{Host: "test", Webhooks: []string{server.URL}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	s, err := New(Config{Outbox: db.Outbox(), AllowPrivate: true, Logger: logtest.Logger(t, server.URL), Registerer: prometheus.NewRegistry()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.client.CloseIdleConnections()
+	db := open(t, server.URL)
+	s := newSender(t, db, Terms{AllowPrivate: true})
 	for _, c := range []struct{ status, tries int }{{500, len(pauses) + 1}, {410, 1}} {
 		job, _, err := db.Create(t.Context(), fax.Job{ID: fax.NewJobID(), To: "+15551230001", Documents: 1}, store.Idempotency{})
 		if err == nil {

@@ -1,0 +1,353 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"faxbot/api"
+	"faxbot/controller/store"
+)
+
+// admin sends a request of an administrator and holds it and the reply against
+// the description.
+func (h *house) admin(method, path, body string) (status int, reply []byte) {
+	h.t.Helper()
+	answer := h.do(method, h.rest+path, "application/json", strings.NewReader(body))
+	defer answer.Body.Close()
+	reply, err := io.ReadAll(answer.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromFile("../../api/openapi.yaml")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	doc.Servers = nil
+	router, err := legacy.NewRouter(doc)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	route, params, err := router.FindRoute(r)
+	if err != nil {
+		h.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	in := &openapi3filter.RequestValidationInput{
+		Request: r, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true},
+	}
+	if answer.StatusCode < 300 {
+		if err := openapi3filter.ValidateRequest(h.t.Context(), in); err != nil {
+			h.t.Errorf("%s %s is accepted, but not as described: %v", method, path, err)
+		}
+	}
+	err = openapi3filter.ValidateResponse(h.t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: answer.StatusCode, Header: answer.Header, Body: io.NopCloser(bytes.NewReader(reply)),
+	})
+	if err != nil {
+		h.t.Errorf("the reply to %s %s is not as described: %v\n%s", method, path, err, reply)
+	}
+	return answer.StatusCode, reply
+}
+
+// settings are those that administrators see, by name.
+func (h *house) settings() map[string]api.Setting {
+	h.t.Helper()
+	status, text := h.admin(http.MethodGet, "/admin/settings", "")
+	var all struct{ Settings []api.Setting }
+	if err := json.Unmarshal(text, &all); err != nil || status != 200 {
+		h.t.Fatalf("%d %s", status, text)
+	}
+	by := map[string]api.Setting{}
+	for _, s := range all.Settings {
+		by[s.Name] = s
+	}
+	return by
+}
+
+// put stores settings and wants that status, and those words in the reply.
+func (h *house) put(body string, want int, words ...string) {
+	h.t.Helper()
+	status, text := h.admin(http.MethodPut, "/admin/settings", body)
+	for _, w := range words {
+		if !strings.Contains(string(text), w) {
+			h.t.Errorf("PUT %s: %s does not say %q", body, text, w)
+		}
+	}
+	if status != want {
+		h.t.Errorf("PUT %s: %d %s, want %d", body, status, text, want)
+	}
+}
+
+// want says what a setting must be shown as.
+func (h *house) want(name string, value any, source api.Source, pending any) {
+	h.t.Helper()
+	if s := h.settings()[name]; !reflect.DeepEqual(s.Value, value) || s.Source != source || !reflect.DeepEqual(s.Pending, pending) {
+		h.t.Errorf("%s: %+v; want %v from %s, pending %v", name, s, value, source, pending)
+	}
+}
+
+func (h *house) restart() {
+	h.t.Helper()
+	h.serve.signal(syscall.SIGTERM)
+	if s := h.serve.status(); s != 0 {
+		h.t.Errorf("exit status %d\n%s", s, h.serve.output())
+	}
+	h.open()
+}
+
+// What administrators store takes effect, now or at the next start, and stays.
+func TestSettingsAreStoredAndApplied(t *testing.T) {
+	t.Parallel()
+	h := build(t, "200")
+	h.want("FREESWITCH_GATEWAY_NAME", "gw_signalwire", api.FromDefault, nil)
+	h.want("FAXBOT_LISTEN", "127.0.0.1:0", api.FromEnvironment, nil)
+	h.put(`{"FREESWITCH_GATEWAY_NAME": "second,third", "MAX_FILE_SIZE_MB": 1, "FREESWITCH_T38_ENABLE": false, "FAXBOT_RING": "90s",
+		"FAXBOT_SOCKET_CONNECTIONS": 77, "FAXBOT_SOCKET_ALLOW": ["127.0.0.1", "::1"], "FAX_HEADER": "Doe, \"Ltd\" $5"}`, 200)
+	h.want("FREESWITCH_GATEWAY_NAME", "second,third", api.FromStored, nil)
+	h.want("FAXBOT_RING", "1m30s", api.FromStored, nil)
+	h.want("FREESWITCH_T38_ENABLE", false, api.FromStored, nil)
+	h.want("FAXBOT_SOCKET_CONNECTIONS", 12000.0, api.FromDefault, 77.0)
+
+	_, fax := h.submit("+15551230501")
+	h.until(fax.ID, "done")
+	if _, text := h.admin(http.MethodGet, "/fax/"+fax.ID, ""); !strings.Contains(string(text), `"gateway":"second"`) || !strings.Contains(string(text), `"t38":false`) {
+		t.Errorf("sent as before: %s", text)
+	}
+	big := h.do(http.MethodPost, h.rest+"/fax", "multipart/form-data; boundary=x", io.MultiReader(
+		strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\n+15551230502\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"),
+		bytes.NewReader(bytes.Repeat([]byte("many words\n"), 200_000)), strings.NewReader("\r\n--x--\r\n")))
+	big.Body.Close()
+	if big.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("2 MB where 1 may be: %d", big.StatusCode)
+	}
+
+	h.restart()
+	h.want("FAXBOT_SOCKET_CONNECTIONS", 77.0, api.FromStored, nil)
+	h.want("FAXBOT_SOCKET_ALLOW", []any{"127.0.0.1", "::1"}, api.FromStored, nil)
+	h.want("FAX_HEADER", `Doe, "Ltd" $5`, api.FromStored, nil)
+	h.put(`{"FAX_HEADER": null, "FAXBOT_RING": "", "FAXBOT_SOCKET_CONNECTIONS": null}`, 200)
+	h.want("FAX_HEADER", "", api.FromDefault, nil)
+	h.want("FAXBOT_RING", "1m0s", api.FromDefault, nil)
+	h.want("FAXBOT_SOCKET_CONNECTIONS", 77.0, api.FromStored, 12000.0)
+}
+
+// Nothing is stored of what cannot be, and it is said why.
+func TestSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100", "FAX_HEADER=Doe Ltd")
+	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FAX_HEADER": "Roe Ltd"}`, 409, "FAX_HEADER is set in the environment of the daemon")
+	h.put(`{"API_KEY": "another"}`, 409, "API_KEY", "environment")
+	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FREESWITCH_ESL_HOST": "a/b", "FAXBOT_RING": "soon"}`, 422, "FAXBOT_RING) cannot be read: use a value like 1m")
+	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FREESWITCH_ESL_HOST": "a/b"}`, 422, `FREESWITCH_ESL_HOST) is \"a/b\": use a host`)
+	h.put(`{"FAXBOT_WEBHOOK_URLS": ["https://example.net/hook"]}`, 422, "FAXBOT_WEBHOOK_SECRETS) is not set")
+	h.put(`{"FREESWITCH_GATEWAY_NAME": "one,one"}`, 422, "each once")
+	h.put(`{"FAXBOT_NOTHING": 1}`, 422, "is no setting of this version")
+	h.put(`{"FAX_LOCAL_STATION_ID": {"a": 1}}`, 422, "use a text, a number")
+	h.put(`[]`, 422, "must be an object")
+	h.put(`{"FAXBOT_WEBHOOK_SECRETS": "whsec_that-nobody-prints"}`, 422, "FAXBOT_WEBHOOK_SECRETS)[0] cannot be used: use whsec_")
+	if strings.Contains(h.serve.output(), "nobody-prints") {
+		t.Error("a secret that is refused is in the log")
+	}
+	for name, s := range h.settings() {
+		if s.Stored {
+			t.Errorf("%s is stored", name)
+		}
+	}
+	for body, want := range map[string]string{
+		`{"FAX_LOCAL_STATION_ID": "+1 555"}`: `{"errors":[],"valid":true}`,
+		`{"MAX_FILE_SIZE_MB": 0}`:            `{"errors":[{"setting":"MAX_FILE_SIZE_MB","detail":"--max-file-size-mb (MAX_FILE_SIZE_MB) is \"0\": use at least 1"}],"valid":false}`,
+	} {
+		if status, text := h.admin(http.MethodPost, "/admin/settings/validate", body); status != 200 || strings.TrimSpace(string(text)) != want {
+			t.Errorf("%s: %d %s, want %s", body, status, text, want)
+		}
+	}
+	if h.settings()["FAX_LOCAL_STATION_ID"].Stored {
+		t.Error("what was only to be judged is stored")
+	}
+}
+
+// A secret is used and never shown; the export names it, and is read by a shell
+// as what it says.
+func TestSettingsAreExported(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100")
+	h.env = slices.DeleteFunc(h.env, func(e string) bool { return strings.HasPrefix(e, "FREESWITCH_HOOK_SECRET=") })
+	h.restart()
+	h.put(`{"FREESWITCH_HOOK_SECRET": "stored-that-nobody-prints", "FAX_HEADER": "Doe, \"Ltd\" $5 \\ `+"`id`"+`", "FAXBOT_SOCKET_ALLOW": "127.0.0.1,::1"}`, 200)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.inner+"/_internal/freeswitch/outbound_result", strings.NewReader(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Internal-Secret", "stored-that-nobody-prints")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusBadRequest { // let in; it reports nothing
+		t.Errorf("a report with the stored secret: %d", answer.StatusCode)
+	}
+	_, shown := h.admin(http.MethodGet, "/admin/settings", "")
+	_, file := h.admin(http.MethodGet, "/admin/settings/export", "")
+	if strings.Contains(string(shown)+string(file)+h.serve.output(), "nobody-prints") {
+		t.Errorf("a secret is in\n%s\n%s\n%s", shown, file, h.serve.output())
+	}
+	if !strings.Contains(string(file), "# FREESWITCH_HOOK_SECRET= is a secret: set\n") {
+		t.Errorf("no word of the secret in\n%s", file)
+	}
+	at := filepath.Join(t.TempDir(), "faxbot.env")
+	if err := os.WriteFile(at, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sh := exec.CommandContext(t.Context(), "sh", "-c", `set -a; . "$0"; env`, at)
+	sh.Env = []string{}
+	env, err := sh.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(string(env), "\n")
+	for name, s := range h.settings() {
+		if !strings.Contains(string(file), name+"=") && !strings.Contains(string(file), "# "+name) {
+			t.Errorf("%s is not exported", name)
+		}
+		text, ok := s.Value.(string)
+		if ok && !s.Secret && text != "" && !strings.HasPrefix(name, "--") && !slices.Contains(got, name+"="+text) {
+			t.Errorf("a shell does not read %s=%s in\n%s", name, text, file)
+		}
+	}
+}
+
+// What is stored and cannot be used keeps no daemon from starting, and costs
+// nothing of the rest.
+func TestUnusableSettingsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100")
+	h.serve.signal(syscall.SIGTERM)
+	h.serve.status()
+	set := func(values map[string]string) {
+		t.Helper()
+		db, err := store.Open(t.Context(), "sqlite:///"+filepath.Join(h.dir, "faxbot.db"), store.Options{Host: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		changes := map[string]*string{}
+		for name, text := range values {
+			changes[name] = &text
+		}
+		if _, err := db.Settings().Change(context.Background(), changes, func(map[string]string) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(map[string]string{"FAXBOT_OF_TOMORROW": "x", "FAXBOT_RING": "1h", "FAX_HEADER": "Doe Ltd", "FREESWITCH_GATEWAY_CPS": "many"})
+	h.open()
+	for _, name := range []string{"FAXBOT_OF_TOMORROW", "FAXBOT_RING", "FREESWITCH_GATEWAY_CPS"} {
+		h.serve.await(`level=ERROR msg="a stored setting cannot be used.*setting=` + name)
+	}
+	h.want("FAX_HEADER", "Doe Ltd", api.FromStored, nil)
+	h.want("FAXBOT_RING", "1m0s", api.FromDefault, nil)
+	// They can be mended one by one, and stand in the way of nothing.
+	h.put(`{"FAXBOT_OF_TOMORROW": null}`, 200)
+	h.put(`{"FAX_HEADER": "Roe Ltd"}`, 200)
+	h.put(`{"FAXBOT_RING": "2m", "FREESWITCH_GATEWAY_CPS": null}`, 200)
+	h.want("FAXBOT_RING", "2m0s", api.FromStored, nil)
+
+	// One that looks right and cannot work.
+	h.put(`{"FAXBOT_SOCKET_ADVERTISE": "127.0.0.1:8084", "FAXBOT_TLS_CERT": "/nowhere/cert.pem", "FAXBOT_TLS_KEY": "/nowhere/key.pem"}`, 200)
+	h.restart()
+	h.serve.await("it tries without those that take effect at a start")
+	h.want("FAXBOT_TLS_CERT", "", api.FromDefault, "/nowhere/cert.pem")
+	h.want("FAX_HEADER", "Roe Ltd", api.FromStored, nil)
+}
+
+// Hosts that share a database share what is stored.
+func TestOtherHostsFollow(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100")
+	other := &house{t: t, dir: h.dir, key: h.key, env: append(h.env[:len(h.env):len(h.env)], "FAXBOT_HOST=other", "FAX_HEADER=its own")}
+	other.open()
+	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FAX_HEADER": "everybody's"}`, 200)
+	other.serve.await(`msg="settings have changed"`)
+	other.want("FAX_LOCAL_STATION_ID", "+1 555", api.FromStored, nil)
+	other.want("FAX_HEADER", "its own", api.FromEnvironment, nil)
+}
+
+// The audit log tells who did what, of whom one can search.
+func TestAuditLog(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100", "FAXBOT_AUDIT_DAYS=1")
+	_, fax := h.submit("+15551230511")
+	h.until(fax.ID, "done")
+	h.ask(http.MethodPost, h.rest+"/fax/"+fax.ID+"/resend", "application/json", strings.NewReader(`{}`))
+	h.put(`{"FAX_HEADER": "Doe Ltd"}`, 200)
+	stranger := *h
+	stranger.key = "fbk_live_0123456789ab_secret-that-nobody-prints"
+	stranger.ask(http.MethodGet, h.rest+"/fax", "", nil)
+	h.restart()
+	logs := func(query string) (said []string, next string) {
+		t.Helper()
+		status, text := h.admin(http.MethodGet, "/admin/logs"+query, "")
+		var page struct {
+			Items []struct {
+				Event, Address, Detail string
+				Fax                    string `json:"fax_id"`
+				Key                    string `json:"key_id"`
+			}
+			Next string
+		}
+		if err := json.Unmarshal(text, &page); err != nil || status != 200 {
+			t.Fatalf("%d %s", status, text)
+		}
+		for _, r := range page.Items {
+			said = append(said, strings.Join([]string{r.Event, r.Key, r.Address}, " "))
+		}
+		return said, page.Next
+	}
+	all, _ := logs("")
+	want := []string{
+		"daemon.started  ", "daemon.ended  ", "sign_in.failed 0123456789ab 127.0.0.1", "settings.changed bootstrap 127.0.0.1",
+		"fax.resent bootstrap 127.0.0.1", "fax.submitted bootstrap 127.0.0.1", "fax.submitted bootstrap 127.0.0.1", "daemon.started  ",
+	}
+	if !reflect.DeepEqual(all, want) {
+		t.Errorf("logged %q\nwant   %q", all, want)
+	}
+	if of, _ := logs("?q=" + fax.ID); len(of) != 2 { // submitted, resent
+		t.Errorf("of the fax: %q", of)
+	}
+	if of, _ := logs("?event=sign_in.failed&since=" + time.Now().UTC().Add(-time.Hour).Format(time.RFC3339)); len(of) != 1 {
+		t.Errorf("failed sign-ins: %q", of)
+	}
+	first, next := logs("?limit=5")
+	second, end := logs("?limit=5&after=" + next)
+	if !reflect.DeepEqual(append(first, second...), want) || end != "" {
+		t.Errorf("in pages: %q, %q, then %q", first, second, end)
+	}
+	for _, wrong := range []string{"?event=nothing", "?limit=0", "?since=yesterday", "?after=x", "?q=" + strings.Repeat("x", 101)} {
+		if status, text := h.admin(http.MethodGet, "/admin/logs"+wrong, ""); status != 422 {
+			t.Errorf("%s: %d %s", wrong, status, text)
+		}
+	}
+	_, text := h.admin(http.MethodGet, "/admin/logs", "")
+	if strings.Contains(string(text), "5551230511") || strings.Contains(string(text), "nobody-prints") || !strings.Contains(string(text), "0511") {
+		t.Errorf("numbers are to be masked: %s", text)
+	}
+}
