@@ -156,7 +156,7 @@ func (c *Controller) Run(drain, stop context.Context) error {
 	g.Go(func() error { return c.prepareAll(drain) })
 	g.Go(func() error { return c.schedule(drain) })
 	g.Go(func() error { return c.keepHouse(ctx) })
-	g.Go(func() error { return c.sweepDocuments(ctx) })
+	g.Go(func() error { return c.keepDocuments(ctx) })
 	g.Go(func() error {
 		c.windUp(drain, stop)
 		c.end()

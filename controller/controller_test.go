@@ -366,7 +366,7 @@ func TestRetention(t *testing.T) {
 }
 
 func (h *house) exists(id fax.JobID) bool {
-	f, _, err := h.config.Documents.Source(id, 1)
+	f, _, err := h.config.Documents.Source(context.Background(), id, 1)
 	if err == nil {
 		f.Close()
 	}

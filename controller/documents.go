@@ -55,7 +55,7 @@ func (c *Controller) Resend(ctx context.Context, id fax.JobID, s Submission) (jo
 }
 
 func (c *Controller) copySource(ctx context.Context, into *Reception, id fax.JobID, n int) error {
-	source, _, err := c.docs.Source(id, n)
+	source, _, err := c.docs.Source(ctx, id, n)
 	if err != nil {
 		return err
 	}

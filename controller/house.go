@@ -8,10 +8,10 @@ import (
 	"faxbot/events"
 )
 
-// keepHouse renews leases, ends jobs whose time is over, and deletes documents
-// that nobody needs any more.
+// keepHouse renews leases, ends jobs whose time is over, and forgets numbers
+// that nobody calls any more. None of it waits for anything but the database:
+// a lease must not end because a bucket is slow.
 func (c *Controller) keepHouse(ctx context.Context) error {
-	c.retain(ctx, time.Now())
 	tick := time.NewTicker(lease / 3)
 	defer tick.Stop()
 	for {
@@ -33,7 +33,6 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 			c.metrics.over(job)
 			c.bus.Publish(events.Notice{At: now, Job: job})
 		}
-		c.retain(ctx, now)
 		if err := c.store.ForgetOld(ctx, now.Add(-plan.Memory)); err != nil && ctx.Err() == nil {
 			c.log.Error("what is known of numbers that nobody calls any more could not be erased", "error", err)
 		}

@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"faxbot/controller"
 	"faxbot/controller/document"
+	"faxbot/controller/document/bucket/buckettest"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
 
@@ -174,11 +176,11 @@ func TestDeliveredDocumentsGoAtOnce(t *testing.T) {
 	everybodys := h.submit("15551230042", 1)
 	h.until(everybodys, fax.Done)
 	eventually(t, "a document goes as the daemon is told", func() bool { return !h.exists(everybodys) })
-	for _, path := range h.files() {
-		if strings.Contains(path, string(delivered)) || strings.Contains(path, string(everybodys)) {
-			t.Errorf("%s is left", path)
-		}
-	}
+	eventually(t, "nothing is left of them", func() bool {
+		return !slices.ContainsFunc(h.files(), func(path string) bool {
+			return strings.Contains(path, string(delivered)) || strings.Contains(path, string(everybodys))
+		})
+	})
 }
 
 // A document that should have gone when the daemon died goes with the next run.
@@ -246,11 +248,9 @@ func TestRetentionOfEveryEnd(t *testing.T) {
 	if !h.exists(held) {
 		t.Error("the documents of a fax that waits for a person are gone")
 	}
-	for _, path := range h.files() {
-		if !strings.Contains(path, string(held)) {
-			t.Errorf("%s is left", path)
-		}
-	}
+	eventually(t, "nothing is left of them", func() bool {
+		return !slices.ContainsFunc(h.files(), func(path string) bool { return !strings.Contains(path, string(held)) })
+	})
 }
 
 // Submission does not wait for conversion, which takes every processor and no
@@ -321,5 +321,46 @@ func TestConversionTakesEveryProcessorAndNoMore(t *testing.T) {
 			}
 			return done == released+1
 		})
+	}
+}
+
+// A document that cannot be put into the bucket once it is converted is
+// converted again until it can; what one host deletes, the others delete.
+func TestHostsThatShareABucket(t *testing.T) {
+	t.Parallel()
+	server := buckettest.RunT(t)
+	share := func(host string) func(c *controller.Config) {
+		return func(c *controller.Config) {
+			old := c.Documents
+			var err error
+			c.Documents, err = document.Open(document.Config{Dir: filepath.Join(filepath.Dir(old.Dir), host), Bucket: server.Open(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			old.Close()
+		}
+	}
+	h := newHouse(t, simulator.Config{}, share("first"))
+	delivered, kept := h.submit("15551230071", 1), h.submit("15551230072", 1)
+	h.until(delivered, fax.Done)
+	h.until(kept, fax.Done)
+	h.close()
+	// The same job on a host with an empty folder.
+	h.open(share("second"))
+	if pages := h.previews(delivered); len(pages) != 1 {
+		t.Errorf("%d pages", len(pages))
+	}
+	if _, _, err := h.Resend(t.Context(), kept, controller.Submission{To: "15551230073"}); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(h.config.Documents.Remove(t.Context(), delivered), h.store.Purged(t.Context(), []fax.JobID{delivered})); err != nil {
+		t.Fatal(err)
+	}
+	h.close()
+	h.open(share("first"))
+	first := h.config.Documents
+	eventually(t, "the first host has dropped its copy", func() bool { _, err := os.Stat(first.TIFF(delivered)); return err != nil })
+	if _, err := os.Stat(first.TIFF(kept)); err != nil {
+		t.Errorf("what is kept: %v", err)
 	}
 }

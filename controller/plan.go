@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"faxbot/controller/document"
 	"faxbot/controller/fax"
 	"faxbot/controller/plan"
 	"faxbot/controller/store"
@@ -53,26 +54,38 @@ func (c *Controller) decide(ctx context.Context, job fax.Job, this fax.Attempt, 
 	}, nil
 }
 
-// drawAsRemembered makes the pages of a call at standard resolution when the
-// number is known to take no other. What the fax's own calls found out is drawn
-// when they end.
-func (k *call) drawAsRemembered(a fax.Attempt) error {
-	for _, r := range a.Reasons {
-		if r.Change != fax.Standard || !r.Number {
-			continue
-		}
-		return k.c.redraw(k.c.life, k.job, true)
+// drawForCall makes the pages of a call at standard resolution when it needs
+// them so and they are not: the number is known to take no other. What the
+// fax's own calls found out is drawn when they end.
+func (k *call) drawForCall(a fax.Attempt) error {
+	if !a.Parameters.Standard {
+		return nil
 	}
-	return nil
+	if at, err := k.c.docs.Drawn(k.job.ID); err == nil && at == document.Standard {
+		return nil
+	}
+	return k.c.redraw(k.c.life, k.job, true)
 }
+
+// patience is the longest pause before pages are tried to be made once more.
+const patience = 8 * time.Second
 
 // draw makes the pages of a job again before its next call. When they cannot
 // be made, or become other pages, the job fails.
 func (c *Controller) draw(ctx context.Context, job fax.Job, d plan.Decision) plan.Decision {
 	err := c.redraw(ctx, job, d.Next.Parameters.Standard)
+	for pause := time.Second; fax.ProblemOf(err) == fax.Unavailable && ctx.Err() == nil && pause <= patience; pause *= 2 {
+		sleep(ctx, pause)
+		err = c.redraw(ctx, job, d.Next.Parameters.Standard)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return d // the next run finds the call open, and decides again
+	case fax.ProblemOf(err) == fax.Unavailable:
+		c.log.Error("the pages of a fax cannot be made again now; it is held", "fax", job.ID, "error", err)
+		d.Text += " Its pages could not be made again; release it when the server is well."
+		d.State, d.Due = fax.Held, time.Time{}
+		return d
 	case err != nil:
 		c.log.Error("the pages of a fax could not be made again", "fax", job.ID, "error", err)
 		d.Text += " Its pages could not be made again."

@@ -7,6 +7,32 @@ import (
 	"faxbot/controller/fax"
 )
 
+// sweepAfter is how often documents without a fax are looked for, and how old
+// they are at least.
+const sweepAfter = time.Hour
+
+// keepDocuments deletes documents that nobody needs any more, until ctx ends.
+func (c *Controller) keepDocuments(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for swept := (time.Time{}); ; {
+		now := time.Now()
+		if now.Sub(swept) >= sweepAfter {
+			c.sweepDocuments(ctx)
+			swept = now
+		}
+		c.retain(ctx, now)
+		if c.docs.Bucket != nil {
+			c.dropPurged(ctx, now)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
 // retain deletes the documents of faxes that ended long enough ago, whatever
 // became of them, and of those that were to be kept only until delivered.
 func (c *Controller) retain(ctx context.Context, now time.Time) {
@@ -44,27 +70,41 @@ func (c *Controller) purge(ctx context.Context, ids ...fax.JobID) {
 	}
 }
 
-// sweepDocuments deletes documents whose job was never stored, because the
-// daemon died between the two. A submission that is under way is younger.
-func (c *Controller) sweepDocuments(ctx context.Context) error {
-	const youngest = time.Hour
+// dropPurged deletes our copies of documents that any host has deleted lately.
+func (c *Controller) dropPurged(ctx context.Context, now time.Time) {
+	const late = 2 * time.Minute // clocks differ, and a copy may be on its way
+	ids, err := c.store.PurgedSince(ctx, now.Add(-late))
+	if err != nil && ctx.Err() == nil {
+		c.log.Error("faxes whose documents are gone could not be read", "error", err)
+	}
+	for _, id := range ids {
+		if err := c.docs.Drop(id); err != nil {
+			c.log.Error("our copy of a deleted document could not be deleted", "fax", id, "error", err)
+		}
+	}
+}
+
+// sweepDocuments deletes documents that nobody would delete any more: those
+// whose job was never stored, because the daemon died between the two, and our
+// copies of those that other hosts have deleted while we were not running. A
+// submission that is under way is younger.
+func (c *Controller) sweepDocuments(ctx context.Context) {
 	for id, err := range c.docs.Jobs() {
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err != nil {
 			c.log.Error("the document folder could not be searched for documents without a fax", "error", err)
-			return nil
+			return
 		}
-		if time.Since(id.Time()) < youngest {
+		if time.Since(id.Time()) < sweepAfter {
 			continue
 		}
-		if _, err := c.store.Find(ctx, id); fax.ProblemOf(err) != fax.NotFound {
+		if gone, err := c.store.IsPurged(ctx, id); err != nil || !gone {
 			continue
 		}
 		if err := c.docs.Remove(ctx, id); err != nil {
 			c.log.Error("a document without a fax could not be deleted", "fax", id, "error", err)
 		}
 	}
-	return nil
 }

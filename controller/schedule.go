@@ -142,7 +142,12 @@ func (c *Controller) hold(ctx context.Context, id fax.JobID, cause fax.Cause, wh
 func (k *call) dial() {
 	c, a := k.c, k.snapshot()
 	k.notify()
-	if err := k.drawAsRemembered(a); err != nil {
+	if err := c.docs.Fetch(c.life, k.job.ID); err != nil {
+		k.log.Error("the pages of a fax cannot be had; it will be tried again", "error", err)
+		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: "the pages could not be fetched from the bucket"})
+		return
+	}
+	if err := k.drawForCall(a); err != nil {
 		k.conclude(fax.Result{Cause: fax.Document, Code: fax.NoCode, Text: err.Error()})
 		return
 	}

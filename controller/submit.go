@@ -173,7 +173,9 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 			job.Deadline = job.DueAt.Add(fax.DefaultLifetime + 24*time.Hour)
 		}
 	}
-	job, again, err = c.store.Create(ctx, job, idem)
+	if err = c.docs.Keep(ctx, r.id); err == nil {
+		job, again, err = c.store.Create(ctx, job, idem)
+	}
 	if err != nil || again {
 		if rerr := c.docs.Remove(context.WithoutCancel(ctx), r.id); rerr != nil {
 			c.log.Error("the document of a refused submission could not be removed", "fax", r.id, "error", rerr)

@@ -101,7 +101,13 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 	if d.internal.listener, err = d.listen("--internal-listen (FAXBOT_INTERNAL_LISTEN)", s.Inside.Listen); err != nil {
 		return err
 	}
-	d.documents, err = document.Open(document.Config{Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Logger: d.log})
+	copies, err := s.Storage.bucket()
+	if err != nil {
+		return err
+	}
+	d.documents, err = document.Open(document.Config{
+		Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Bucket: copies, Logger: d.log,
+	})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"faxbot/api"
 	"faxbot/controller"
+	"faxbot/controller/document/bucket"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
 	"faxbot/controller/webhook"
@@ -58,6 +60,15 @@ type storageSettings struct {
 	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" apply:"now" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
 	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
 	AuditDays   int    `name:"audit-days" default:"365" env:"FAXBOT_AUDIT_DAYS" placeholder:"N" validate:"min=1,max=36500" apply:"now" help:"Days that the audit log is kept (${default})."`
+	Backend     string `name:"storage-backend" default:"local" env:"STORAGE_BACKEND" apply:"never" placeholder:"local|s3" validate:"oneof=local s3" help:"Where documents are kept: in the folder, or in a bucket of S3 of which the folder is a cache (${default})."`
+	Bucket      string `name:"s3-bucket" env:"S3_BUCKET" apply:"never" placeholder:"NAME" validate:"required_if=Backend s3" help:"The bucket."`
+	Prefix      string `name:"s3-prefix" default:"faxbot/" env:"S3_PREFIX" apply:"never" placeholder:"TEXT" validate:"printascii" help:"Before the names of our files in it (${default})."`
+	Region      string `name:"s3-region" env:"S3_REGION" apply:"never" placeholder:"NAME" help:"Its region (the server is asked)."`
+	Endpoint    string `name:"s3-endpoint-url" env:"S3_ENDPOINT_URL" apply:"never" placeholder:"URL" validate:"omitempty,http_url" help:"A server that speaks as S3 does (Amazon's)."`
+	KMSKey      string `name:"s3-kms-key-id" env:"S3_KMS_KEY_ID" apply:"never" placeholder:"ID" help:"Key in KMS that the server encrypts with (the bucket's rule)."`
+	AccessKey   string `name:"aws-access-key-id" env:"AWS_ACCESS_KEY_ID" apply:"never" placeholder:"ID" help:"Credentials (~/.aws/credentials, or the role of the machine)."`
+	SecretKey   secret `name:"aws-secret-access-key" env:"AWS_SECRET_ACCESS_KEY" apply:"never" placeholder:"KEY" help:"Set it in the environment: other users can see flags."`
+	Session     secret `name:"aws-session-token" env:"AWS_SESSION_TOKEN" apply:"never" placeholder:"TOKEN" help:"Of temporary credentials."`
 	Host        string `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" apply:"never" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
 }
 
@@ -128,6 +139,20 @@ type secret string
 
 // String hides the text.
 func (secret) String() string { return "(hidden)" }
+
+// bucket is where documents are kept beside the folder; nil for nowhere.
+func (s storageSettings) bucket() (*bucket.Bucket, error) {
+	if s.Backend != "s3" {
+		return nil, nil
+	}
+	if (s.AccessKey == "") != (s.SecretKey == "") {
+		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set both, or neither")
+	}
+	return bucket.Open(bucket.Config{
+		Name: s.Bucket, Prefix: s.Prefix, Region: s.Region, Endpoint: s.Endpoint, KMSKey: s.KMSKey,
+		AccessKey: s.AccessKey, SecretKey: string(s.SecretKey), SessionToken: string(s.Session),
+	})
+}
 
 // hostName names this daemon in the database.
 func (s settings) hostName() (string, error) {

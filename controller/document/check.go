@@ -18,7 +18,15 @@ import (
 func (f *Folder) Check(ctx context.Context) error {
 	_, gs := f.CheckGhostscript(ctx)
 	_, free := f.CheckFree()
-	return errors.Join(gs, f.CheckWritable(), free)
+	return errors.Join(gs, f.CheckWritable(), free, f.CheckBucket(ctx))
+}
+
+// CheckBucket says whether the bucket can be used, where there is one.
+func (f *Folder) CheckBucket(ctx context.Context) error {
+	if f.Bucket == nil {
+		return nil
+	}
+	return f.Bucket.Check(ctx)
 }
 
 // CheckWritable writes a file, syncs and removes it.

@@ -17,7 +17,7 @@ import (
 // PDF, else the pages pixel by pixel as they are transmitted. Refusals, as
 // fax.NotFound while there are no pages yet, come before the first byte.
 func (f *Folder) PDF(ctx context.Context, id fax.JobID, w io.Writer) error {
-	list, err := f.sources(id)
+	list, err := f.sources(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (f *Folder) PDF(ctx context.Context, id fax.JobID, w io.Writer) error {
 		return err
 	}
 	if len(list) == 1 && list[0].kind == PDF {
-		source, _, err := f.Source(id, 1)
+		source, _, err := f.Source(ctx, id, 1)
 		if err != nil {
 			return err
 		}

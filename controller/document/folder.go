@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"faxbot/controller/document/bucket"
 	"faxbot/controller/fax"
 )
 
@@ -33,6 +34,10 @@ type Config struct {
 	MuPDF       string        // program; "mutool" from PATH when empty; where there is none, Ghostscript draws every PDF
 	Spare       int           // interpreters kept ready after the first PDF, 30 MB each; as many as processors when 0, none when negative
 	Logger      *slog.Logger  // slog.Default when nil
+
+	// Bucket has a copy of all that is kept, which other hosts share; nil for
+	// none.
+	Bucket *bucket.Bucket
 }
 
 // Limits where Config is silent, and what Check wants to find free.
@@ -211,8 +216,8 @@ func (f *Folder) TIFF(id fax.JobID) string { return filepath.Join(f.jobDir(id), 
 
 // Source opens the nth file of a job as it was submitted; n counts from 1. The
 // caller closes it.
-func (f *Folder) Source(id fax.JobID, n int) (io.ReadCloser, Kind, error) {
-	list, err := f.sources(id)
+func (f *Folder) Source(ctx context.Context, id fax.JobID, n int) (io.ReadCloser, Kind, error) {
+	list, err := f.sources(ctx, id)
 	if err != nil {
 		return nil, "", err
 	}
@@ -234,8 +239,16 @@ type source struct {
 
 func (s source) name() string { return strconv.Itoa(s.n) + "." + string(s.kind) }
 
-// sources lists a job's files in order.
-func (f *Folder) sources(id fax.JobID) ([]source, error) {
+// sources lists a job's files in order, and fetches them if need be.
+func (f *Folder) sources(ctx context.Context, id fax.JobID) ([]source, error) {
+	if err := f.Fetch(ctx, id); err != nil {
+		return nil, err
+	}
+	return f.here(id)
+}
+
+// here lists the files of a job that this folder has.
+func (f *Folder) here(id fax.JobID) ([]source, error) {
 	if _, err := fax.ParseJobID(string(id)); err != nil {
 		return nil, err
 	}
@@ -271,6 +284,20 @@ func (f *Folder) Remove(ctx context.Context, id fax.JobID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	var err error
+	if f.Bucket != nil {
+		err = f.Bucket.Remove(ctx, key(id, ""))
+	}
+	if err == nil { // what is here reminds of what is in the bucket
+		err = f.removeHere(id)
+	}
+	if err != nil {
+		return fmt.Errorf("removing a job's documents: %w", err)
+	}
+	return nil
+}
+
+func (f *Folder) removeHere(id fax.JobID) error {
 	dir := f.jobDir(id)
 	// The folder goes out of sight first, so that a job is either whole or gone.
 	trash := filepath.Join(f.stage, "removed-"+string(id))
@@ -278,17 +305,37 @@ func (f *Folder) Remove(ctx context.Context, id fax.JobID) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("removing a job's documents: %w", err)
+		return err
 	}
-	bucket := filepath.Dir(dir)
-	if err := syncDir(bucket); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing a job's documents: %w", err)
+	parent := filepath.Dir(dir)
+	if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	_ = os.Remove(bucket) // succeeds for the last of its time only
-	if err := os.RemoveAll(trash); err != nil {
-		return fmt.Errorf("removing a job's documents: %w", err)
+	_ = os.Remove(parent) // succeeds for the last of its time only
+	return os.RemoveAll(trash)
+}
+
+// moveIn makes the folder dir that of a job. fs.ErrExist when the job has one.
+func (f *Folder) moveIn(dir string, id fax.JobID) error {
+	to := f.jobDir(id)
+	parent := filepath.Dir(to)
+	err := syncDir(dir)
+	if err != nil {
+		return err
 	}
-	return nil
+	for range 10 {
+		if err = mkdir(parent); err == nil || errors.Is(err, fs.ErrExist) {
+			err = os.Rename(dir, to)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		// Remove took the parent away in between, since it was empty.
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncDir(parent), syncDir(f.Dir))
 }
 
 // Jobs yields the id of every job whose documents are kept, oldest first by

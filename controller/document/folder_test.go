@@ -33,7 +33,7 @@ func TestSeveralFilesAreOneFaxInOrder(t *testing.T) {
 		}
 	}
 	for i, want := range []document.Kind{document.Text, document.PDF, document.Text} {
-		r, kind, err := f.Source(id, i+1)
+		r, kind, err := f.Source(t.Context(), id, i+1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestSeveralFilesAreOneFaxInOrder(t *testing.T) {
 			t.Errorf("file %d: %s, %d bytes", i+1, kind, len(b))
 		}
 	}
-	if _, _, err := f.Source(id, 4); fax.ProblemOf(err) != fax.NotFound {
+	if _, _, err := f.Source(t.Context(), id, 4); fax.ProblemOf(err) != fax.NotFound {
 		t.Error(err)
 	}
 	if err := f.Preview(t.Context(), id, 6, io.Discard); fax.ProblemOf(err) != fax.NotFound {

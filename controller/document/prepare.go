@@ -103,7 +103,7 @@ func (f *Folder) Prepare(ctx context.Context, id fax.JobID, opt Options) (Fax, e
 	if err != nil {
 		return Fax{}, err
 	}
-	list, err := f.sources(id)
+	list, err := f.sources(ctx, id)
 	if err != nil {
 		return Fax{}, err
 	}
@@ -126,6 +126,9 @@ func (f *Folder) Prepare(ctx context.Context, id fax.JobID, opt Options) (Fax, e
 	}
 	if err := made.readBack(); err != nil {
 		return Fax{}, unavailable("reading back a fax", err)
+	}
+	if err := f.keepPages(ctx, id, made.Path); err != nil {
+		return Fax{}, err
 	}
 	if err := f.publish(made.Path, f.TIFF(id)); err != nil {
 		return Fax{}, err

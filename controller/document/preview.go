@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 
 	"golang.org/x/image/ccitt"
@@ -21,6 +22,9 @@ import (
 // column at the superfine one, so that shapes keep their proportion.
 func (f *Folder) Preview(ctx context.Context, id fax.JobID, n int, w io.Writer) error {
 	if _, err := fax.ParseJobID(string(id)); err != nil {
+		return err
+	}
+	if err := f.Fetch(ctx, id); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -90,4 +94,22 @@ func readPage(r io.ReaderAt, d ifd) (image.Image, error) {
 		}
 	}
 	return page, nil
+}
+
+// Drawn returns the resolution of the pages that Prepare has made.
+func (f *Folder) Drawn(id fax.JobID) (Resolution, error) {
+	file, err := os.Open(f.TIFF(id))
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	st, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	pages, err := readTIFF(file, st.Size())
+	if err != nil {
+		return 0, fmt.Errorf("reading a fax: %w", err)
+	}
+	return Resolution(math.Round(pages[0].ratio(tagYResolution))), nil
 }

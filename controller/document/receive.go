@@ -147,29 +147,14 @@ func (r *Reception) commit() error {
 	if len(r.kinds) == 0 {
 		return fax.Errorf(fax.BadDocument, "No document was sent")
 	}
-	if err := syncDir(r.dir); err != nil {
-		return unavailable("keeping a document", err)
-	}
-	to := r.folder.jobDir(r.id)
-	bucket := filepath.Dir(to)
-	var err error
-	for range 10 {
-		if err = mkdir(bucket); err == nil || errors.Is(err, fs.ErrExist) {
-			err = os.Rename(r.dir, to)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		// Remove took the bucket away in between, since it was empty.
-	}
+	err := r.folder.moveIn(r.dir, r.id)
 	if errors.Is(err, fs.ErrExist) {
 		return fax.Errorf(fax.Conflict, "Documents of this job are kept already")
 	}
-	if err == nil {
-		r.dir = to // what Abort removes if the last step fails
-		err = errors.Join(syncDir(bucket), syncDir(r.folder.Dir))
-	}
 	if err != nil {
+		if _, moved := os.Stat(r.dir); errors.Is(moved, fs.ErrNotExist) {
+			r.dir = r.folder.jobDir(r.id) // what Abort removes, since the last step failed
+		}
 		return unavailable("keeping a document", err)
 	}
 	return nil

@@ -66,11 +66,10 @@ func (f Filter) where() (string, []any) {
 	for _, tag := range f.Tags {
 		add("id IN (SELECT job_id FROM tags WHERE tag = ?)", tag)
 	}
-	switch f.Status { // a held job may have either
-	case fax.StatusDisabled:
+	if f.Status == fax.StatusDisabled { // a held job may have either
 		f.Status = fax.StatusQueued
 		add("state = 'held' AND cause = ?", fax.Disabled)
-	case fax.StatusQueued:
+	} else if f.Status == fax.StatusQueued {
 		add("NOT (state = 'held' AND cause = ?)", fax.Disabled)
 	}
 	if f.States != nil || f.Status != "" {

@@ -1,0 +1,196 @@
+// Package buckettest runs a real S3 server for tests: Versity's S3 gateway over a
+// temporary folder.
+package buckettest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"faxbot/controller/document/bucket"
+)
+
+// program is where .ci/deps installs the server, seen from the module's folder.
+const program = "bin/versitygw-v1.8.0/versitygw"
+
+const (
+	accessKey = "faxbot"
+	secretKey = "of-no-value-beyond-this-test" //nolint:gosec // as it says
+	name      = "faxes"
+)
+
+// Server is an S3 server with one bucket.
+type Server struct {
+	Config bucket.Config
+	dir    string // of the bucket
+	down   atomic.Bool
+
+	mu      sync.Mutex
+	headers []http.Header // of the requests that stored something
+}
+
+// RunT runs a server until the test ends. It skips the test when the server is
+// not installed.
+func RunT(tb testing.TB) *Server {
+	tb.Helper()
+	path := find(tb)
+	dir := tb.TempDir()
+	files, side := filepath.Join(dir, "files"), filepath.Join(dir, "side")
+	s := &Server{dir: filepath.Join(files, name)}
+	if err := errors.Join(os.MkdirAll(s.dir, 0o700), os.Mkdir(side, 0o700)); err != nil {
+		tb.Fatal(err)
+	}
+	var address string
+	for try := 0; ; try++ {
+		address = free(tb)
+		if start(tb, address, path, "--port", address, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", "--sidecar", side, files) {
+			break
+		}
+		if try == 5 {
+			tb.Fatal("versitygw does not start")
+		}
+	}
+	proxy := httptest.NewServer(s.front(&url.URL{Scheme: "http", Host: address}))
+	tb.Cleanup(proxy.Close)
+	s.Config = bucket.Config{
+		Name: name, Prefix: "test/", Region: "us-east-1", Endpoint: proxy.URL, AccessKey: accessKey, SecretKey: secretKey,
+	}
+	return s
+}
+
+// find looks for the server's program from the test's folder upwards.
+func find(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if path := filepath.Join(dir, program); exists(path) {
+			return path
+		}
+	}
+	if path, err := exec.LookPath("versitygw"); err == nil {
+		return path
+	}
+	tb.Skip("no S3 server: .ci/deps test installs versitygw")
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func free(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs the server; false when it ended before it answered.
+func start(tb testing.TB, address, path string, args ...string) bool {
+	tb.Helper()
+	// It dies with the test, however that ends.
+	cmd := exec.Command(path, args...) //nolint:gosec // installed by .ci/deps
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cmd.Wait() }()
+	tb.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			_ = conn.Close()
+			return true
+		}
+		select {
+		case <-ended:
+			return false
+		case <-look.C:
+		}
+	}
+	tb.Fatal("versitygw does not listen within 20 s")
+	return false
+}
+
+// front passes requests on, unless the server is to be down.
+func (s *Server) front(to *url.URL) http.Handler {
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host // it is signed
+	}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.down.Load() {
+			_, _ = io.Copy(io.Discard, r.Body)
+			http.Error(w, "down", http.StatusServiceUnavailable)
+			return
+		}
+		if r.Method == http.MethodPut {
+			s.mu.Lock()
+			s.headers = append(s.headers, r.Header.Clone())
+			s.mu.Unlock()
+		}
+		pass.ServeHTTP(w, r)
+	})
+}
+
+// Fail makes the server refuse everything, or work again.
+func (s *Server) Fail(down bool) { s.down.Store(down) }
+
+// Stored returns the headers of the requests that stored something.
+func (s *Server) Stored() []http.Header {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]http.Header(nil), s.headers...)
+}
+
+// Files lists the keys of what the bucket holds, as its server keeps it.
+func (s *Server) Files() (keys []string) {
+	_ = filepath.WalkDir(s.dir, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			keys = append(keys, strings.TrimPrefix(path, s.dir+"/"))
+		}
+		return nil
+	})
+	return keys
+}
+
+// Spoil changes the content of a file behind the server's back.
+func (s *Server) Spoil(key string) error {
+	return os.WriteFile(filepath.Join(s.dir, key), []byte("spoilt"), 0o600)
+}
+
+// Open returns the server's bucket.
+func (s *Server) Open(tb testing.TB) *bucket.Bucket {
+	tb.Helper()
+	b, err := bucket.Open(s.Config)
+	if err == nil {
+		err = b.Check(context.Background())
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
