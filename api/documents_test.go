@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch/simulator"
 )
 
 func TestResend(t *testing.T) {
@@ -144,13 +145,33 @@ func TestAdministration(t *testing.T) {
 	s.post("/admin/diagnostics/run", "", as(token)).want(401, fax.Unauthorized, "Admin authentication failed")
 }
 
-// A broken thing is named to administrators, with a way to mend it.
+// A broken thing is named to administrators, with a way to mend it, on both
+// listeners; what depends on it is not blamed.
 func TestDiagnosis(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, func(c *settings) { c.link.Address = "127.0.0.1:1" })
-	a := s.post("/admin/diagnostics/run", "", nil).ok(200)
-	summary := a.fields["summary"].(map[string]any)
-	if issues := fmt.Sprint(summary["critical_issues"]); summary["healthy"] != false || !strings.Contains(issues, "switch: ") {
-		t.Errorf("%s", a.body)
+	for _, internal := range []bool{false, true} {
+		a := s.do(request{method: "POST", path: "/admin/diagnostics/run", internal: internal}).ok(200)
+		summary := a.fields["summary"].(map[string]any)
+		issues := summary["critical_issues"].([]any)
+		if summary["healthy"] != false || len(issues) != 1 || !strings.HasPrefix(issues[0].(string), "switch: 127.0.0.1:1 cannot be reached") ||
+			!strings.Contains(issues[0].(string), "FREESWITCH_ESL_PORT") {
+			t.Errorf("%s", a.body)
+		}
+		s.do(request{method: "POST", path: "/admin/diagnostics/run", internal: internal, header: map[string]string{"X-API-Key": ""}}).ok(401)
 	}
+}
+
+// A load balancer is told that FreeSWITCH cannot read the documents, though all
+// else is well.
+func TestReadyReadsDocuments(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, func(c *settings) {
+		c.link.Address = simulator.RunT(t, simulator.Config{Broken: simulator.Broken{Unreadable: true}}).Addr()
+	})
+	waitFor(t, func() bool {
+		checks := s.do(request{method: "GET", path: "/health/ready", internal: true}).ok(503).fields["checks"].(map[string]any)
+		reads, reached := checks["reads_documents"].(map[string]any)
+		return reached && reads["ok"] == false && strings.Contains(reads["detail"].(string), "may not open it; let FreeSWITCH's group own it")
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,6 +25,7 @@ func TestClient(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FAXBOT_URL", h.rest)
 			e.Setenv("FAXBOT_API_KEY", h.key)
+			e.Setenv("SWITCH_PORT", strings.TrimPrefix(h.env[0], "FREESWITCH_ESL_PORT="))
 			return errors.Join(
 				os.WriteFile(filepath.Join(e.WorkDir, "three.pdf"), testFax, 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "program"), []byte("\x7fELF\x02\x01\x01\x00"), 0o600),
