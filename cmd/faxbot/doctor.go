@@ -120,6 +120,7 @@ func (c doctorCommand) patient() (p doctor.Patient, done func()) {
 		Switch:   config.Link,
 		Gateways: config.Names(),
 		T38:      config.T38,
+		Route:    config.Route,
 		Door:     func() (*doctor.Door, error) { return doctor.Listen(config.Socket, config.Advertise) },
 	}
 	p.Switch.Address, p.Switch.Password = config.Switch.Address, config.Switch.Password

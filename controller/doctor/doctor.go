@@ -15,6 +15,7 @@ import (
 
 	"faxbot/controller/document"
 	"faxbot/controller/freeswitch"
+	"faxbot/dialplan"
 )
 
 // Outcome is what a check came to.
@@ -73,6 +74,7 @@ type Patient struct {
 	Link     *freeswitch.Link      // of a running daemon; Ready asks through it
 	Gateways []string              // the preferred first
 	T38      bool                  // is offered
+	Route    dialplan.Route        // that calls take through the switch's dialplan; zero for none
 	// Door is where the switch connects answered calls; whoever asked closes
 	// it. It is not opened for Ready.
 	Door func() (*Door, error)

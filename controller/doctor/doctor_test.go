@@ -16,6 +16,7 @@ import (
 	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/store"
+	"faxbot/dialplan"
 
 	"go.uber.org/goleak"
 )
@@ -84,6 +85,11 @@ func TestHealthy(t *testing.T) {
 	}
 	if len(list) < 28 || doctor.Worst(list) != doctor.OK {
 		t.Errorf("%d checks, %s", len(list), doctor.Worst(list))
+	}
+	p.Route = dialplan.Route{Extension: "faxbot", Context: "default"}
+	again := doctor.Examine(t.Context(), *p)
+	if i := slices.IndexFunc(again, func(f doctor.Finding) bool { return f.Check == "connects_back" }); !strings.Contains(again[i].Found, "only a call shows") {
+		t.Errorf("a dialplan that was not tried is praised: %+v", again[i])
 	}
 	if calls := sim.Ledger(); len(calls) != 0 {
 		t.Errorf("somebody was called: %v", calls)

@@ -109,6 +109,15 @@ func (*probe) Event(events.Event) {}
 // Gone implements freeswitch.Session.
 func (p *probe) Gone(err error) { p.gone <- err }
 
+// untried is what a probe leaves open: it does not go through a dialplan, in
+// which a mistake could have it dial somebody.
+func (v *visit) untried() string {
+	if v.Route == (dialplan.Route{}) {
+		return ""
+	}
+	return "; that the dialplan (" + v.Route.String() + ") leads there too, only a call shows: faxbot doctor --call NUMBER"
+}
+
 const connectsWithin = 5 * time.Second
 
 func (v *visit) connectsBack() result {
@@ -146,7 +155,7 @@ func (v *visit) await(one *probe, socket string) result {
 			if err := <-one.gone; errors.Is(err, freeswitch.ErrNotAsync) {
 				return fails(err.Error(), "")
 			}
-			return fine("FreeSWITCH connected to " + socket)
+			return fine("FreeSWITCH connected to " + socket + v.untried())
 		case <-look.C:
 			said, err := v.ask("uuid_exists " + string(one.id))
 			if err != nil {

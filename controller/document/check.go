@@ -105,9 +105,9 @@ func (f *Folder) TryDrawing(ctx context.Context) (err error) {
 	return nil
 }
 
-// smallPDF is a page with a black square.
+// smallPDF is a page with a picture, which is for Ghostscript to draw.
 func smallPDF() []byte {
-	const square = "72 600 144 144 re f"
+	const square = "q 144 0 0 144 72 600 cm BI /W 1 /H 1 /BPC 8 /CS /G /F /AHx ID 00> EI Q"
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.4\n")
 	var at []int

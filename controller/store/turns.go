@@ -71,10 +71,10 @@ type line struct {
 	// its waiting makes urgent.
 	weight int
 	turn   turn
-	page  []candidate
-	size  int       // of the page
-	last  candidate // that was read
-	ended bool
+	page   []candidate
+	size   int       // of the page
+	last   candidate // that was read
+	ended  bool
 }
 
 // lines returns the owners that have waiting jobs.

@@ -76,7 +76,7 @@ type Outcome struct {
 	NoFine     bool // the far end prints standard resolution only: code 11
 	// Vendor and Model are what the far end's NSF tells spandsp.
 	Vendor, Model string
-	Rate       int  // bit/s; 0 is 14400, or 9600 without V.17
+	Rate          int // bit/s; 0 is 14400, or 9600 without V.17
 }
 
 // outcomeOf reads the table of special numbers.
