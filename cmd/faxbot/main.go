@@ -35,7 +35,7 @@ type commands struct {
 	Release  releaseCommand  `cmd:"" group:"Client" help:"Send a held fax on its way again."`
 	Plan     planCommand     `cmd:"" group:"Client" help:"Tell what will happen to a fax, and why."`
 	Keys     keysCommand     `cmd:"" group:"Client" help:"Make, list, rotate and revoke API keys."`
-	Webhooks webhooksCommand `cmd:"" group:"Client" help:"List and replay webhooks that were given up."`
+	Webhooks webhooksCommand `cmd:"" group:"Client" help:"Have others told of every fax; replay what was given up."`
 	MCP      mcpCommand      `cmd:"" name:"mcp" group:"Client" help:"Let an assistant on this machine send faxes (Model Context Protocol over stdio)."`
 	Doctor   doctorCommand   `cmd:"" help:"Find out whether faxes can be sent and, where not, what to mend."`
 	Simulate simulateCommand `cmd:"" help:"Be a FreeSWITCH with a telephone network behind it, for trying and testing."`
