@@ -190,11 +190,10 @@ func (a *API) find(w http.ResponseWriter, r *http.Request, who principal) error 
 	if err != nil {
 		return err
 	}
-	job, calls, err := a.known(r, who, id)
-	if err != nil {
-		return err
+	job, calls, facts, err := a.config.Controller.Look(r.Context(), id)
+	if err == nil && !who.sees(job) {
+		err = noSuchJob
 	}
-	facts, err := a.config.Controller.Facts(r.Context(), id)
 	if err != nil {
 		return err
 	}

@@ -81,14 +81,10 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, who principal) erro
 	notices := a.config.Controller.Notices().Listen(noticeRoom)
 	defer notices.Close()
 	read := func(ctx context.Context) (fax.Job, []fax.Attempt, fax.Facts, error) {
-		job, calls, err := a.config.Controller.Find(ctx, id)
+		job, calls, facts, err := a.config.Controller.Look(ctx, id)
 		if err == nil && !who.sees(job) {
 			err = noSuchJob
 		}
-		if err != nil {
-			return job, calls, fax.Facts{}, err
-		}
-		facts, err := a.config.Controller.Facts(ctx, id)
 		return job, calls, facts, err
 	}
 	job, _, _, err := read(r.Context())

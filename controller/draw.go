@@ -55,8 +55,3 @@ func factsOf(made document.Fax) fax.Facts {
 	}
 	return f
 }
-
-// Facts returns what is known of a fax's pages; nothing before they are made.
-func (c *Controller) Facts(ctx context.Context, id fax.JobID) (fax.Facts, error) {
-	return c.store.Facts(ctx, id)
-}

@@ -77,7 +77,7 @@ func TestPagesMadeAgainAreTheSame(t *testing.T) {
 		}
 	}
 	before, fine := h.previews(unreadable), h.previews(coarse)
-	facts, err := h.Facts(t.Context(), coarse)
+	_, _, facts, err := h.Look(t.Context(), coarse)
 	if err != nil || len(facts.Sheets) != 4 {
 		t.Fatal(facts, err)
 	}
@@ -98,7 +98,7 @@ func TestPagesMadeAgainAreTheSame(t *testing.T) {
 			t.Errorf("page %d at standard resolution is not the one that was chosen", i+1)
 		}
 	}
-	redrawn, err := h.Facts(t.Context(), coarse)
+	_, _, redrawn, err := h.Look(t.Context(), coarse)
 	if err != nil || len(redrawn.Sheets) != 4 || redrawn.Sheets[0].Seconds >= facts.Sheets[0].Seconds {
 		t.Errorf("at standard resolution %+v, before %+v, %v", redrawn, facts, err)
 	}

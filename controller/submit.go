@@ -198,6 +198,11 @@ func (c *Controller) Find(ctx context.Context, id fax.JobID) (fax.Job, []fax.Att
 	return job, attempts, err
 }
 
+// Look is Find, and what is known of the job's pages.
+func (c *Controller) Look(ctx context.Context, id fax.JobID) (fax.Job, []fax.Attempt, fax.Facts, error) {
+	return c.store.Look(ctx, id)
+}
+
 // List returns jobs, the newest first.
 func (c *Controller) List(ctx context.Context, f store.Filter) ([]fax.Job, error) {
 	return c.store.List(ctx, f)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"faxbot/controller/fax"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // now is a time that the database holds exactly.
@@ -64,6 +66,19 @@ func (s *Store) dialing(t testing.TB, job fax.Job) Claimed {
 func (s *Store) find(t testing.TB, id fax.JobID) fax.Job {
 	t.Helper()
 	return must(s.Find(t.Context(), id))(t)
+}
+
+// facts are those that Look tells, beside a job and attempts like any others.
+func (s *Store) facts(t testing.TB, id fax.JobID) fax.Facts {
+	t.Helper()
+	job, attempts, facts, err := s.Look(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s.find(t, id), job) + cmp.Diff(must(s.Attempts(t.Context(), id))(t), attempts); diff != "" {
+		t.Error(diff)
+	}
+	return facts
 }
 
 func (s *Store) claim(t testing.TB, limit int) []Claimed {

@@ -37,6 +37,7 @@ type Store struct {
 	host     string
 	webhooks atomic.Pointer[[]string]
 	read     session
+	lately   *lately // nil on PostgreSQL
 	write    func(ctx context.Context, do func(context.Context, session) error) error
 	closers  []func() error // in the order of opening
 	turns    turns
@@ -176,11 +177,18 @@ func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) e
 	s.closers = append(s.closers, g.close)
 
 	settings.Set("_query_only", "1")
-	readers, err := s.connect("sqlite", name+settings.Encode(), connections)
+	readers, err := s.connect("sqlite", name+settings.Encode(), connections+1)
 	if err != nil {
 		return err
 	}
 	s.read = &prepared{on: readers}
+	if conn, err = readers.Connx(ctx); err != nil {
+		return err
+	}
+	if s.lately, err = newLately(ctx, conn); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	s.closers = append(s.closers, s.lately.close)
 	return nil
 }
 

@@ -14,7 +14,7 @@ func TestFactsAreStoredWithThePages(t *testing.T) {
 	each(t, func(t *testing.T, db database) {
 		s, ctx := db.open(t, "a"), t.Context()
 		job := s.received(t, newJob())
-		if facts := must(s.Facts(ctx, job.ID))(t); facts.Sheets != nil {
+		if facts := s.facts(t, job.ID); facts.Sheets != nil {
 			t.Errorf("before conversion: %v", facts)
 		}
 		want := fax.Facts{Seconds: 41.5, Sheets: []fax.Sheet{{Ink: .25, Seconds: 30.5}, {Seconds: 3, Blank: true}}}
@@ -24,17 +24,17 @@ func TestFactsAreStoredWithThePages(t *testing.T) {
 		if got := s.find(t, job.ID); got.Pages != 2 || got.State != fax.Queued {
 			t.Errorf("prepared: %+v", got)
 		}
-		if diff := cmp.Diff(want, must(s.Facts(ctx, job.ID))(t)); diff != "" {
+		if diff := cmp.Diff(want, s.facts(t, job.ID)); diff != "" {
 			t.Error(diff)
 		}
 		want.Sheets[0].Seconds = 17
 		if err := s.Describe(ctx, job.ID, want); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, must(s.Facts(ctx, job.ID))(t)); diff != "" {
+		if diff := cmp.Diff(want, s.facts(t, job.ID)); diff != "" {
 			t.Error(diff)
 		}
-		_, err := s.Facts(ctx, fax.NewJobID())
+		_, _, _, err := s.Look(ctx, fax.NewJobID())
 		wantProblem(t, err, fax.NotFound)
 	})
 }

@@ -192,13 +192,6 @@ func (s *Store) IsPurged(ctx context.Context, id fax.JobID) (bool, error) {
 	return kept == 0, err
 }
 
-// Facts returns what is known of a job's pages; nothing before it is prepared.
-func (s *Store) Facts(ctx context.Context, id fax.JobID) (fax.Facts, error) {
-	var facts document[fax.Facts]
-	err := s.get(ctx, &facts, `SELECT facts FROM jobs WHERE id = ?`, id)
-	return facts.of, orNotFound(err, "Job not found")
-}
-
 // Attempts returns a job's attempts, the first call first; none for a job
 // that does not exist.
 func (s *Store) Attempts(ctx context.Context, id fax.JobID) ([]fax.Attempt, error) {
