@@ -32,7 +32,7 @@ func (c *Controller) Patient() doctor.Patient {
 		T38:       policy.T38,
 		Route:     c.config.Route,
 		Door: func() (*doctor.Door, error) {
-			return &doctor.Door{Socket: c.config.Advertise, Probes: &c.probes, Close: func() {}}, nil
+			return &doctor.Door{Socket: c.config.Advertise, Probes: &c.probes, Close: func() {}, Stranger: c.listener.Stranger}, nil
 		},
 	}
 }

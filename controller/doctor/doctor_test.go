@@ -3,8 +3,10 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -195,6 +197,14 @@ func TestBroken(t *testing.T) {
 			},
 			check: "connects_back", found: "cannot connect to 127.0.0.1:", mend: "FAXBOT_SOCKET_ADVERTISE",
 		},
+		"not allowed in": {
+			patient: func(_ *testing.T, p *doctor.Patient) {
+				p.Door = func() (*doctor.Door, error) {
+					return doctor.Listen(freeswitch.ListenerConfig{Address: "127.0.0.1:0", Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, "")
+				}
+			},
+			check: "connects_back", found: "a connection from 127.0.0.1 was turned away", mend: "FAXBOT_SOCKET_ALLOW=127.0.0.1",
+		},
 		"told no address": {
 			patient: func(_ *testing.T, p *doctor.Patient) {
 				p.Door = func() (*doctor.Door, error) {
@@ -250,6 +260,9 @@ func (c ill) judge(t *testing.T, list []doctor.Finding) {
 		c.outcome = doctor.Fails
 	}
 	for _, f := range list {
+		if strings.Contains(fmt.Sprint(f), "hunter2") {
+			t.Errorf("a password is shown: %+v", f)
+		}
 		because, skipped := strings.CutPrefix(f.Found, "not tried, because ")
 		switch {
 		case f.Check == c.check:

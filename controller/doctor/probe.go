@@ -24,6 +24,8 @@ type Door struct {
 	Socket string  // HOST:PORT, as the switch sees it
 	Probes *Probes // of whoever admits calls there
 	Close  func()  // gives the address up, if it was taken for this
+	// Stranger tells whom the allow list has turned away so far.
+	Stranger func() freeswitch.Stranger
 }
 
 // Listen opens a door for probes alone. Of c it uses Address, Allow and Limits;
@@ -44,7 +46,7 @@ func Listen(c freeswitch.ListenerConfig, advertise string) (*Door, error) {
 		defer close(done)
 		_ = listener.Serve(ctx, probes) // it ends with ctx
 	}()
-	return &Door{Socket: advertise, Probes: probes, Close: func() { cancel(); <-done }}, nil
+	return &Door{Socket: advertise, Probes: probes, Close: func() { cancel(); <-done }, Stranger: listener.Stranger}, nil
 }
 
 // Probes are the calls that only prove that they reach us. The zero value is
@@ -126,6 +128,7 @@ func (v *visit) connectsBack() result {
 		return failed(err, "see FAXBOT_SOCKET_LISTEN")
 	}
 	defer door.Close()
+	before := door.Stranger()
 	one := door.Probes.expect()
 	defer door.Probes.forget(one)
 	command, err := dialplan.Probe{Attempt: one.id, Token: one.token, Socket: door.Socket}.Originate()
@@ -141,7 +144,12 @@ func (v *visit) connectsBack() result {
 	case !strings.HasPrefix(said, "+OK"):
 		return fails(fmt.Sprintf("FreeSWITCH places no call, not even one without a line: %.60q", said), "see its log, fsctl pause_check and max_sessions")
 	}
-	return v.await(one, door.Socket)
+	r := v.await(one, door.Socket)
+	if now := door.Stranger(); r.outcome == Fails && now.Times > before.Times {
+		return fails(fmt.Sprintf("a connection from %s was turned away; FAXBOT_SOCKET_ALLOW does not have that address", now.Last),
+			fmt.Sprintf("if that is FreeSWITCH, FAXBOT_SOCKET_ALLOW=%s", now.Last))
+	}
+	return r
 }
 
 // await waits until the call has connected, or is over without that.
@@ -169,6 +177,6 @@ func (v *visit) await(one *probe, socket string) result {
 			_, _ = v.ask("uuid_kill " + string(one.id)) // it is answered, and leads nowhere
 		}
 		return fails("FreeSWITCH cannot connect to "+socket, "FAXBOT_SOCKET_ADVERTISE must be HOST:PORT as FreeSWITCH reaches it, no firewall may be between, "+
-			"FAXBOT_SOCKET_LISTEN must not be loopback for a FreeSWITCH elsewhere, and FAXBOT_SOCKET_ALLOW must have its address")
+			"and FAXBOT_SOCKET_LISTEN must not be loopback for a FreeSWITCH elsewhere")
 	}
 }

@@ -30,7 +30,21 @@ type Listener struct {
 	mu       sync.Mutex
 	open     map[net.Conn]struct{}
 	from     map[netip.Addr]int
+	stranger Stranger
 	sessions sync.WaitGroup
+}
+
+// Stranger is whom the allow list has turned away.
+type Stranger struct {
+	Times int        // so far
+	Last  netip.Addr // the last one's address
+}
+
+// Stranger tells whom the allow list has turned away so far.
+func (l *Listener) Stranger() Stranger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stranger
 }
 
 // Listen binds the address. Nothing is accepted before Serve.
@@ -118,6 +132,7 @@ func (l *Listener) admit(ctx context.Context, conn *net.TCPConn) (netip.Addr, Re
 	defer l.mu.Unlock()
 	switch {
 	case !allowed:
+		l.stranger = Stranger{l.stranger.Times + 1, peer}
 		return peer, NotAllowed
 	case len(l.open) >= l.config.Limits.Connections:
 		return peer, TooMany

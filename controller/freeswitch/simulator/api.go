@@ -233,8 +233,20 @@ func (s *Switch) gatewayStatus(name string, xml bool) string {
 		rule, name, status, choose(status == "UP", int(s.up(time.Now()).Seconds()), 0), state)
 }
 
+// gatewayXML is what mod_sofia.c, xml_gateway_status, prints: addresses in "to"
+// and "proxy" are not escaped there either.
 func (s *Switch) gatewayXML(name string) string {
 	state, status := s.registration(name)
-	return fmt.Sprintf("  <gateway>\n    <name>%s</name>\n    <profile>tx</profile>\n    <state>%s</state>\n    <status>%s</status>\n  </gateway>\n",
-		name, state, status)
+	up := choose(status == "UP", s.up(time.Now()).Microseconds(), 0)
+	text := fmt.Sprintf("  <gateway>\n    <name>%[1]s</name>\n    <profile>tx</profile>\n    <scheme>Digest</scheme>\n    <realm>127.0.0.1</realm>\n"+
+		"    <username>x</username>\n    <password>no</password>\n    <from>&lt;sip:x@127.0.0.1:5070&gt;</from>\n"+
+		"    <contact>&lt;sip:gw+%[1]s@127.0.0.1:5060;transport=udp;gw=%[1]s&gt;</contact>\n    <exten>x</exten>\n    <to>sip:x@127.0.0.1:5070</to>\n"+
+		"    <proxy>sip:127.0.0.1:5070</proxy>\n    <context>default</context>\n    <expires>3600</expires>\n    <freq>3600</freq>\n    <ping>0</ping>\n"+
+		"    <pingfreq>0</pingfreq>\n    <pingmin>0</pingmin>\n    <pingcount>0</pingcount>\n    <pingmax>0</pingmax>\n    <pingtime>0.00</pingtime>\n"+
+		"    <pinging>0</pinging>\n    <state>%[2]s</state>\n    <status>%[3]s</status>\n    <uptime-usec>%[4]d</uptime-usec>\n    <calls-in>0</calls-in>\n"+
+		"    <calls-out>0</calls-out>\n    <failed-calls-in>0</failed-calls-in>\n    <failed-calls-out>0</failed-calls-out>\n", name, state, status, up)
+	if slices.Contains([]string{"FAILED", "FAIL_WAIT", "TRYING"}, state) {
+		text += "    <retry>30s</retry>\n"
+	}
+	return text + "  </gateway>\n"
 }
