@@ -32,6 +32,7 @@ type Config struct {
 	Timeout     time.Duration // of one Prepare; 60 s when 0
 	Ghostscript string        // program; "gs" from PATH when empty
 	MuPDF       string        // program; "mutool" from PATH when empty; where there is none, Ghostscript draws every PDF
+	LibreOffice string        // program; "soffice" or "libreoffice" from PATH when empty; where there is none, office documents are refused
 	Spare       int           // interpreters kept ready after the first PDF, 30 MB each; as many as processors when 0, none when negative
 	Logger      *slog.Logger  // slog.Default when nil
 

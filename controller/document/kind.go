@@ -22,16 +22,28 @@ const (
 	JPEG Kind = "jpeg"
 	GIF  Kind = "gif"
 	WebP Kind = "webp"
+
+	DOCX Kind = "docx"
+	XLSX Kind = "xlsx"
+	PPTX Kind = "pptx"
+	ODT  Kind = "odt"
+	ODS  Kind = "ods"
+	ODP  Kind = "odp"
+	DOC  Kind = "doc"
+	XLS  Kind = "xls"
+	PPT  Kind = "ppt"
+	RTF  Kind = "rtf"
 )
 
-const accepted = "send PDF, TIFF, PNG, JPEG, GIF, WebP or plain text (UTF-8)"
+const accepted = "send PDF, TIFF, PNG, JPEG, GIF, WebP or plain text (UTF-8), or an office document where the server has LibreOffice"
 
-// pictures are told by their first bytes.
-var pictures = []struct {
+// beginnings are first bytes that tell a kind.
+var beginnings = []struct {
 	kind  Kind
 	magic string
 }{
 	{TIFF, "II*\x00"}, {TIFF, "MM\x00*"}, {PNG, "\x89PNG\r\n\x1a\n"}, {JPEG, "\xff\xd8\xff"}, {GIF, "GIF87a"}, {GIF, "GIF89a"},
+	{RTF, "{\\rtf"}, {zipped, "PK\x03\x04"}, {compound, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"},
 }
 
 // headSize is how much of a file decides its kind. A PDF's header may stand
@@ -105,10 +117,7 @@ func (s *sniffer) Close() error {
 // try; none of them can be faxed as it is.
 var foreign = []struct{ magic, name string }{
 	{"%!PS", "PostScript"},
-	{"{\\rtf", "RTF"},
 	{"<!DOCTYPE html", "HTML"}, {"<!doctype html", "HTML"}, {"<html", "HTML"}, {"<HTML", "HTML"},
-	{"PK\x03\x04", "an Office document or ZIP archive"},
-	{"\xd0\xcf\x11\xe0", "an old Office document"},
 }
 
 func (s *sniffer) decide() error {
@@ -118,7 +127,7 @@ func (s *sniffer) decide() error {
 			return fax.Errorf(fax.Unsupported, "The document is %s, which cannot be faxed; %s", f.name, accepted)
 		}
 	}
-	for _, p := range pictures {
+	for _, p := range beginnings {
 		if bytes.HasPrefix(s.head, []byte(p.magic)) {
 			s.kind = p.kind
 			return nil

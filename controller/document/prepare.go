@@ -157,6 +157,8 @@ func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []
 			err = f.drawText(ctx, from, to)
 		case TIFF, PNG, JPEG, GIF, WebP:
 			err = f.drawPicture(ctx, from, s.kind, to)
+		case DOCX, XLSX, PPTX, ODT, ODS, ODP, DOC, XLS, PPT, RTF:
+			err = f.drawOffice(ctx, work, from, s, len(list), to)
 		default:
 			err = fax.Errorf(fax.Unsupported, "File %d is of a kind that this version cannot convert", s.n)
 		}

@@ -109,11 +109,33 @@ func (r *Reception) add(ctx context.Context, from io.Reader) (Kind, error) {
 	if err := errors.Join(w.Sync(), w.Close()); err != nil {
 		return "", unavailable("receiving a document", err)
 	}
-	if err := os.Rename(partial, filepath.Join(r.dir, source{n, sniff.kind}.name())); err != nil {
+	kind, err := r.folder.kindOf(partial, sniff)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Rename(partial, filepath.Join(r.dir, source{n, kind}.name())); err != nil {
 		return "", unavailable("receiving a document", err)
 	}
 	r.sums = sum.Sum(r.sums)
-	return sniff.kind, nil
+	return kind, nil
+}
+
+// kindOf tells the kind of a whole file, and refuses what this server lacks the
+// program for.
+func (f *Folder) kindOf(path string, s *sniffer) (Kind, error) {
+	if s.kind != zipped && s.kind != compound && s.kind != RTF {
+		return s.kind, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", unavailable("receiving a document", err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	kind, err := officeKind(file, s.size, s.kind)
+	if err == nil {
+		err = f.reads(kind)
+	}
+	return kind, err
 }
 
 // Files is how many files were added.

@@ -107,8 +107,7 @@ func TestOtherKindsAreNamed(t *testing.T) {
 	t.Parallel()
 	f := open(t, document.Config{})
 	for word, file := range map[string]string{
-		"Office":     "PK\x03\x04\x14\x00",
-		"RTF":        "{\\rtf1\\ansi hello}",
+		"ZIP":        string(zipOf(t, "readme.txt", "hello")),
 		"HTML":       "\n<!DOCTYPE html><html></html>",
 		"PostScript": "%!PS-Adobe-3.0\nshowpage\n",
 		"UTF-8":      "caf\xe9 in another encoding",
