@@ -129,7 +129,7 @@ func TestOfficeDocuments(t *testing.T) {
 		t.Run(string(c.kind), func(t *testing.T) {
 			t.Parallel()
 			id, made := prepare(t, f, c.file)
-			r, kind, err := f.Source(id, 1)
+			r, kind, err := f.Source(t.Context(), id, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +164,7 @@ func TestOldOfficeDocuments(t *testing.T) {
 			t.Fatal(err)
 		}
 		id, made := prepare(t, f, file)
-		r, got, err := f.Source(id, 1)
+		r, got, err := f.Source(t.Context(), id, 1)
 		if err != nil || got != kind || made.Pages != 1 || made.Sheets[0].Blank != (kind == document.PPT || kind == document.PPTX) {
 			t.Errorf("%s: %s, %+v, %v", kind, got, made, err)
 		}
