@@ -32,6 +32,36 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// A fax that the first gateway could not take does not hurry back there while
+// the second one is full: it waits for a line.
+func TestFailoverWaitsForALine(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200, GatewaysDown: []string{"first"}}, func(c *controller.Config) {
+		c.Gateways = []controller.Gateway{{Name: "first", CPS: 10000}, {Name: "second", Channels: 1, CPS: 10000}}
+	})
+	through := func(name string) func(*controller.Submission) {
+		return func(s *controller.Submission) { s.Options.Gateway = name }
+	}
+	const stalls = "15551230043"
+	h.sim.Script(stalls, simulator.Outcome{Line: simulator.StallPage})
+	blocking := h.submit(stalls, 1, through("second"))
+	h.until(blocking, fax.Sending)
+	id := h.submit("15551230044", 1)
+	h.until(id, fax.Retry)
+	for _, other := range []string{"15551230045", "15551230046", "15551230047"} {
+		h.until(h.submit(other, 1, through("third")), fax.Done)
+	}
+	if _, attempts := h.until(id, fax.Retry); len(attempts) != 1 {
+		t.Errorf("%d calls while the second gateway was full", len(attempts))
+	}
+	if _, err := h.Cancel(t.Context(), blocking); err != nil {
+		t.Fatal(err)
+	}
+	if _, attempts := h.until(id, fax.Done); len(attempts) != 2 || attempts[1].Gateway != "second" {
+		t.Errorf("%+v", attempts)
+	}
+}
+
 // A gateway that is misconfigured burns no fax: one finds it out, the others
 // are not dialled, and all wait.
 func TestMisconfiguredGatewayHoldsItsQueue(t *testing.T) {

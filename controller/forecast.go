@@ -21,12 +21,24 @@ func (c *Controller) Plan(ctx context.Context, id fax.JobID) (plan.Forecast, err
 	}
 	now := time.Now()
 	q := c.gateways.queue(c.policy.Load().ways(job))
+	s := c.situation(job, calls, known, nil, now)
 	if job.State == fax.Queued || job.State == fax.Retry {
 		if q.Ahead, err = c.store.Ahead(ctx, job, now); err != nil {
 			return plan.Forecast{}, err
 		}
+		channels, _ := c.gateways.channels()
+		free, err := c.store.Free(ctx, channels)
+		if err != nil {
+			return plan.Forecast{}, err
+		}
+		if open := c.situation(job, calls, known, free, now); plan.Next(open).Gateway != "" {
+			s = open
+		} else {
+			one := c.gateways.queue([]string{plan.Next(s).Gateway})
+			q.Full, q.Lines, q.CPS = true, one.Lines, one.CPS // or all rest, which s knows
+		}
 	}
-	return plan.Expect(c.situation(job, calls, known, nil, now), q), nil
+	return plan.Expect(s, q), nil
 }
 
 // Destination is what is remembered of a number, fax.NotFound when nothing is.

@@ -114,8 +114,8 @@ func (gs *gateways) room(now time.Time) (room map[string]int, wait time.Duration
 	return room, wait
 }
 
-// plans are gateways as the planner sees them. Those without room now are
-// closed; with room nil, those that rest. One that is not listed is open.
+// plans are gateways as the planner sees them. Those without room now are full;
+// with room nil none is. One that is not listed is open.
 func (gs *gateways) plans(names []string, room map[string]int, now time.Time) []plan.Gateway {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
@@ -126,9 +126,14 @@ func (gs *gateways) plans(names []string, room map[string]int, now time.Time) []
 		if g == nil {
 			continue
 		}
-		list[i].Listed, list[i].Closed = true, now.Before(g.restUntil)
-		if room != nil {
-			list[i].Closed = room[name] <= 0
+		list[i].Listed = true
+		list[i].Closed = now.Before(g.restUntil)
+		list[i].Full = !list[i].Closed && room != nil && room[name] <= 0
+		if !g.restUntil.IsZero() {
+			list[i].Cause, list[i].Until = fax.Trunk, later(now, g.restUntil)
+			if g.misconfigured {
+				list[i].Cause = fax.Misconfigured
+			}
 		}
 	}
 	return list

@@ -12,7 +12,7 @@ import (
 )
 
 // situation is what the planner decides from. room is what each gateway may
-// still get; nil when only those that rest are closed.
+// still get; nil when that does not matter.
 func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Destination, room map[string]int, now time.Time) plan.Situation {
 	p := c.policy.Load()
 	return plan.Situation{

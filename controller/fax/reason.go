@@ -21,11 +21,12 @@ const (
 	Rest         Change = "rest"      // not before the number has rested
 	Window       Change = "window"    // not before the recipient's hours
 	QueueHeld    Change = "queue"     // not before a gateway can be used
+	Lines        Change = "lines"     // not before a line of the gateway is free
 	AsItIs       Change = "unchanged" // the same once more
 )
 
 // Changes lists every Change.
-var Changes = []Change{Resume, T38Off, V17Off, ECMOff, Standard, Redraw, OtherGateway, Rest, Window, QueueHeld, AsItIs}
+var Changes = []Change{Resume, T38Off, V17Off, ECMOff, Standard, Redraw, OtherGateway, Rest, Window, QueueHeld, Lines, AsItIs}
 
 // Reason is a Change and the evidence for it.
 type Reason struct {
@@ -51,6 +52,7 @@ var changeWords = map[Change]string{
 	Rest:         "Not at once",
 	Window:       "In the recipient's hours",
 	QueueHeld:    "Not before a gateway can be used",
+	Lines:        "Not before a line is free",
 	OtherGateway: "Through gateway",
 }
 
@@ -60,6 +62,11 @@ func (r Reason) String() string {
 	switch {
 	case r.Change == Resume:
 		return fmt.Sprintf("From page %d: the pages before it are confirmed.", r.Page)
+	case r.Change == Lines && r.Gateway != "":
+		return fmt.Sprintf("All lines of gateway %s are in use.", r.Gateway)
+	case r.Change == QueueHeld && r.Gateway != "":
+		return fmt.Sprintf("Calls through gateway %s end so: \"%s\" One finds out at %s whether it works again.",
+			r.Gateway, r.Cause.Advice().Tell, r.Until.UTC().Format("15:04 MST"))
 	case r.Gateway != "":
 		s += " " + r.Gateway
 	}

@@ -14,6 +14,7 @@ type Queue struct {
 	Ahead int     // faxes that are called before it
 	CPS   float64 // new calls per second
 	Lines int     // calls at once
+	Full  bool    // all lines are in use
 }
 
 // Forecast is what will happen to a fax, as far as it is known now.
@@ -70,22 +71,41 @@ func Expect(s Situation, q Queue) Forecast {
 		f.At = rest
 		f.Waits = append(f.Waits, fax.Reason{Change: fax.Rest, Cause: s.Known.RestCause, Calls: max(1, s.Known.Failing), Number: true})
 	}
-	if open := s.Policy.Opening(job, f.At); open.After(f.At) {
-		f.At = open
-		f.Waits = append(f.Waits, fax.Reason{Change: fax.Window, Until: open})
+	open, then := s.Policy.Opening(job, s.Now), s.Policy.Opening(job, f.At)
+	if then.After(f.At) || open.After(s.Now) && !then.Before(open) { // or it is due only then for this reason
+		f.At = then
+		f.Waits = append(f.Waits, fax.Reason{Change: fax.Window, Until: then})
 	}
 	if next.Gateway == "" {
 		f.At = time.Time{}
-		f.Waits = append(f.Waits, fax.Reason{Change: fax.QueueHeld})
+		f.Waits = append(f.Waits, s.held())
 		return f
 	}
-	if f.Ahead = q.Ahead; q.Ahead > 0 && q.CPS > 0 && q.Lines > 0 {
+	before := q.Ahead
+	f.Ahead = q.Ahead
+	if q.Full && !f.At.After(s.Now) {
+		f.Waits = append(f.Waits, fax.Reason{Change: fax.Lines, Gateway: next.Gateway})
+		before++ // a call must end first
+	}
+	if before > 0 && q.CPS > 0 && q.Lines > 0 {
 		// Either new calls are the limit, or lines that are in use.
 		each := math.Max(1/q.CPS, (assumedRing.Seconds()+3*assumedPace)/float64(q.Lines))
-		f.At = f.At.Add(time.Duration(float64(q.Ahead) * each * float64(time.Second)))
+		f.At = f.At.Add(time.Duration(float64(before) * each * float64(time.Second)))
 	}
 	f.Done = f.At.Add(assumedRing + line)
 	return f
+}
+
+// held says what keeps all gateways from being used: the first that will be
+// tried again.
+func (s Situation) held() fax.Reason {
+	r := fax.Reason{Change: fax.QueueHeld}
+	for _, g := range s.Gateways {
+		if g.Cause != "" && (r.Until.IsZero() || g.Until.Before(r.Until)) {
+			r.Gateway, r.Cause, r.Until = g.Name, g.Cause, g.Until
+		}
+	}
+	return r
 }
 
 func later(a, b time.Time) time.Time {
@@ -130,7 +150,7 @@ func (f Forecast) Text(now time.Time) string {
 			add("It is called at %s, in %s, through %s.", clock(f.At), spoken(wait), f.Call.Gateway)
 		}
 		for _, r := range f.Waits {
-			if r.Change != fax.QueueHeld {
+			if r.Change != fax.QueueHeld || r.Gateway != "" {
 				add("%s", r)
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"faxbot/controller/plan"
 )
 
-// What a person reads in the cases that DESIGN.md shows.
+// What a person reads, word by word; CASES.md has the same from real runs.
 func TestForecastInWords(t *testing.T) {
 	t.Parallel()
 	lines := plan.Queue{CPS: 10, Lines: 100}

@@ -29,10 +29,15 @@ type Situation struct {
 // Gateway is one way out, as it stands now.
 type Gateway struct {
 	Name   string
-	Closed bool // it takes no calls at the moment
+	Closed bool // it rests
+	Full   bool // it works, and has no room at the moment
 	// Listed gateways are watched: a queue waits for them. Of others nobody
 	// would notice that they work again.
 	Listed bool
+	// Cause is how calls end through one that rests, until a call finds out
+	// whether it works again.
+	Cause fax.Cause
+	Until time.Time
 }
 
 // Policy is what the operator chose.
@@ -45,7 +50,7 @@ type Policy struct {
 
 // Call is how the next call is placed.
 type Call struct {
-	Gateway    string // "" when every gateway is closed
+	Gateway    string // "" when none can be used at the moment
 	Parameters fax.Parameters
 	Reasons    []fax.Reason // for what differs from a first call to an unknown number
 }
@@ -214,23 +219,27 @@ func Next(s Situation) Call {
 }
 
 // gateway chooses the first open gateway that the fax has not just failed on
-// through no fault of the far end, which is fresh, or else the first open one.
+// through no fault of the far end, which is fresh, or else the first open one;
+// but rather than hurrying back to where it failed it waits for one that is full.
 func (s Situation) gateway() (name string, fresh bool) {
 	left := map[string]bool{}
 	for i := len(s.Calls) - 1; i >= 0 && leaves(s.Calls[i]); i-- {
 		left[s.Calls[i].Gateway] = true
 	}
-	first := ""
+	first, worthWaiting := "", false
 	for _, g := range s.Gateways {
-		if g.Closed {
-			continue
-		}
-		if !left[g.Name] {
+		switch {
+		case g.Closed:
+		case g.Full:
+			worthWaiting = worthWaiting || !left[g.Name]
+		case !left[g.Name]:
 			return g.Name, true
-		}
-		if first == "" {
+		case first == "":
 			first = g.Name
 		}
+	}
+	if n := len(s.Calls); worthWaiting && n > 0 && s.Now.Sub(s.Calls[n-1].EndedAt) < rules[fax.Trunk][0].wait.most {
+		return "", false
 	}
 	return first, false
 }

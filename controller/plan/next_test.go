@@ -231,6 +231,25 @@ func TestGateways(t *testing.T) {
 	if g := plan.Next(s.Situation).Gateway; g != "" {
 		t.Errorf("closed, yet called through: %s", g)
 	}
+	s = newStory("second").ended(fax.Trunk)
+	s.Gateways[1].Full = true
+	if g := plan.Next(s.Situation).Gateway; g != "" {
+		t.Errorf("hurries back to %s, which failed", g)
+	}
+	s.Now = s.Now.Add(2 * time.Minute)
+	if g := plan.Next(s.Situation).Gateway; g != "carrier" {
+		t.Errorf("waits for ever, called through %q", g)
+	}
+	s = newStory("second")
+	s.Gateways[0].Full = true
+	if g := plan.Next(s.Situation).Gateway; g != "second" {
+		t.Errorf("full, yet called through: %s", g)
+	}
+	s = newStory()
+	s.Gateways[0].Full = true
+	if g := plan.Next(s.Situation).Gateway; g != "" {
+		t.Errorf("full, yet called through: %s", g)
+	}
 	s = newStory()
 	s.Gateways[0].Listed = false
 	if s.ended(fax.Misconfigured); s.State != fax.Held || !strings.Contains(s.Text, "release") {

@@ -180,21 +180,37 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 	return Claimed{job, row.attempt()}, true, nil
 }
 
+// liveByGateway counts the calls under way.
+const liveByGateway = `SELECT gateway, count(*) AS calls FROM attempts WHERE state <> 'ended' GROUP BY gateway`
+
+type gatewayCalls []struct {
+	Gateway string `db:"gateway"`
+	Calls   int    `db:"calls"`
+}
+
 // freeChannels subtracts the live attempts from what the gateways can carry.
 func freeChannels(ctx context.Context, tx session, channels map[string]int) (map[string]int, error) {
 	if len(channels) == 0 {
 		return nil, nil
 	}
-	var rows []struct {
-		Gateway string `db:"gateway"`
-		Calls   int    `db:"calls"`
-	}
-	err := tx.SelectContext(ctx, &rows, `SELECT gateway, count(*) AS calls FROM attempts WHERE state <> 'ended' GROUP BY gateway`)
+	var live gatewayCalls
+	err := tx.SelectContext(ctx, &live, liveByGateway)
+	return live.leave(channels), err
+}
+
+// Free is what the calls of all hosts leave of the channels.
+func (s *Store) Free(ctx context.Context, channels map[string]int) (map[string]int, error) {
+	var live gatewayCalls
+	err := s.list(ctx, &live, liveByGateway)
+	return live.leave(channels), err
+}
+
+func (live gatewayCalls) leave(channels map[string]int) map[string]int {
 	free := maps.Clone(channels)
-	for _, r := range rows {
-		if _, limited := free[r.Gateway]; limited {
-			free[r.Gateway] -= r.Calls
+	for _, g := range live {
+		if _, limited := free[g.Gateway]; limited {
+			free[g.Gateway] -= g.Calls
 		}
 	}
-	return free, err
+	return free
 }
