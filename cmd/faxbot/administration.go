@@ -229,7 +229,7 @@ func (a *administration) Export() string {
 		case textOf(f.Target) == "":
 			fmt.Fprintf(&b, "# %s=\n", name)
 		default:
-			fmt.Fprintf(&b, "%s=%s\n", name, quoted(textOf(f.Target)))
+			fmt.Fprintln(&b, variable{name, textOf(f.Target)})
 		}
 	}
 	return b.String()
@@ -241,15 +241,4 @@ func textOf(v reflect.Value) string {
 		return strings.Join(list, ",")
 	}
 	return fmt.Sprint(v.Interface())
-}
-
-// quoted writes a text so that a shell reads it as it is.
-func quoted(text string) string {
-	plain := !strings.ContainsFunc(text, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("_-+.,:/@%", r)
-	})
-	if plain {
-		return text
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(text) + `"`
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -148,6 +149,9 @@ func (s settings) contradictions() []api.Flaw {
 	if s.HTTP.APIKey != "" && s.HTTP.InsecureNoAuth {
 		flaws = append(flaws, api.Flaw{Setting: "API_KEY", Detail: "--insecure-no-auth contradicts API_KEY: leave one of them out"})
 	}
+	if s.HTTP.RequireAPIKey && s.HTTP.InsecureNoAuth {
+		flaws = append(flaws, api.Flaw{Setting: "REQUIRE_API_KEY", Detail: "--insecure-no-auth contradicts REQUIRE_API_KEY: leave one of them out"})
+	}
 	if s.HTTP.Listen == s.Inside.Listen && !strings.HasSuffix(s.HTTP.Listen, ":0") {
 		flaws = append(flaws, api.Flaw{Setting: "FAXBOT_INTERNAL_LISTEN", Detail: fmt.Sprintf("--internal-listen (FAXBOT_INTERNAL_LISTEN) is %q, as is --listen (FAXBOT_LISTEN): "+
 			"use another port, because what is served there is not for everybody", s.Inside.Listen)})
@@ -155,11 +159,20 @@ func (s settings) contradictions() []api.Flaw {
 	return flaws
 }
 
+// elsewhere are variables that the original Faxbot knows, about the place of its
+// audit log.
+var elsewhere = []string{"AUDIT_LOG_ENABLED", "AUDIT_LOG_FORMAT", "AUDIT_LOG_FILE", "AUDIT_LOG_SYSLOG", "AUDIT_LOG_SYSLOG_ADDRESS"}
+
 // doubts are about settings that work on some machines and not on most.
 func (s settings) doubts() []string {
 	var lines []string
 	if s.HTTP.InsecureNoAuth {
 		lines = append(lines, "--insecure-no-auth: everybody who reaches "+s.HTTP.Listen+" may send faxes")
+	}
+	for _, name := range elsewhere {
+		if os.Getenv(name) != "" {
+			lines = append(lines, name+" means nothing here: the audit log is kept in the database, for FAXBOT_AUDIT_DAYS; see GET /admin/logs")
+		}
 	}
 	near := s.Switch.near()
 	if !near && len(s.Socket.Allow) == 0 {

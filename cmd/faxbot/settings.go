@@ -39,6 +39,7 @@ type httpSettings struct {
 	Listen               string `name:"listen" default:"127.0.0.1:8080" env:"FAXBOT_LISTEN" placeholder:"HOST:PORT" validate:"listen" help:"Where REST is served; port 0 takes a free one (${default})."`
 	APIKey               secret `name:"api-key" env:"API_KEY" placeholder:"KEY" validate:"required_without=InsecureNoAuth,omitempty,word" apply:"never" help:"The key that may do everything. Set it in the environment: other users can see flags."`
 	InsecureNoAuth       bool   `name:"insecure-no-auth" apply:"never" help:"Let everybody who reaches the address send faxes; only without API_KEY."`
+	RequireAPIKey        bool   `name:"require-api-key" env:"REQUIRE_API_KEY" apply:"never" help:"Refuse --insecure-no-auth. Without that no daemon starts without a key, whatever this says."`
 	MaxFileSizeMB        int64  `name:"max-file-size-mb" default:"10" env:"MAX_FILE_SIZE_MB" placeholder:"MB" validate:"min=1,max=1024" apply:"now" help:"All files of one fax together, in MiB (${default})."`
 	MaxRequestsPerMinute int    `name:"max-requests-per-minute" default:"0" env:"MAX_REQUESTS_PER_MINUTE" placeholder:"N" validate:"min=0" apply:"now" help:"Of one key, on one route; 0 for any number (${default})."`
 	TLSCert              string `name:"tls-cert" env:"FAXBOT_TLS_CERT" placeholder:"FILE" validate:"required_with=TLSKey" help:"Certificate chain in PEM, to serve REST with TLS; read again when it changes."`
