@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"faxbot/controller/fax"
 )
@@ -112,6 +113,43 @@ func TestEventsAfterComingBack(t *testing.T) {
 	if _, all = s.follow(id, all[0].id, nil); len(all) != 1 || all[0].fax.State != "cancelled" {
 		t.Errorf("after coming back: %+v", all)
 	}
+}
+
+// A key that is revoked hears nothing more, also of what it was just hearing.
+func TestEventsEndWithTheKey(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	keyID, token := s.newKey(`{}`)
+	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	id := s.submit(as(token), field("to", number), field("send_at", tomorrow), text("x\n")).ok(202).id()
+	s.until(id, fax.Queued)
+	for _, path := range []string{"/fax/" + id + "/events", "/events"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.public+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-API-Key", token)
+		res, err := s.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		lines := bufio.NewScanner(res.Body)
+		for lines.Scan() && !strings.HasPrefix(lines.Text(), "data:") {
+		}
+		defer func() {
+			for lines.Scan() {
+				if strings.HasPrefix(lines.Text(), "data:") {
+					t.Errorf("%s: after the key was revoked: %s", path, lines.Text())
+				}
+			}
+			if err := lines.Err(); err != nil {
+				t.Errorf("%s does not end: %v", path, err)
+			}
+		}()
+	}
+	s.do(request{method: "DELETE", path: "/admin/api-keys/" + keyID}).ok(200)
+	s.do(request{method: "DELETE", path: "/fax/" + id}).ok(200)
 }
 
 func TestEventsAreForWhoMaySee(t *testing.T) {

@@ -40,14 +40,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request, who principal) error 
 	w.Header().Set("X-Accel-Buffering", "no") // nginx
 	ctx, cancel := context.WithTimeout(r.Context(), maxStream)
 	defer cancel()
-	control := http.NewResponseController(w)
-	emit := func(text []byte) error {
-		if _, err := w.Write(text); err != nil {
-			return err
-		}
-		return control.Flush()
-	}
-	if err := (&liveList{who: who, notices: notices, emit: emit}).run(ctx); err != nil && ctx.Err() == nil {
+	if err := (&liveList{who: who, notices: notices, emit: a.emitter(w, r)}).run(ctx); err != nil && ctx.Err() == nil {
 		a.log.Debug("an event stream ended early", "error", err)
 	}
 	return nil

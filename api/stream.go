@@ -99,17 +99,26 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, who principal) erro
 	w.Header().Set("X-Accel-Buffering", "no") // nginx
 	ctx, cancel := context.WithTimeout(r.Context(), maxStream)
 	defer cancel()
-	control := http.NewResponseController(w)
-	s := stream{job: id, read: read, notices: notices.C, emit: func(text []byte) error {
-		if _, err := w.Write(text); err != nil {
-			return err
-		}
-		return control.Flush()
-	}}
+	s := stream{job: id, read: read, notices: notices.C, emit: a.emitter(w, r)}
 	if err := s.run(ctx); err != nil && ctx.Err() == nil {
 		a.log.Debug("an event stream ended early", "fax", id, "error", err)
 	}
 	return nil
+}
+
+// emitter writes events as long as the key of the request is good: whose key is
+// revoked hears nothing more, however long the stream has been open.
+func (a *API) emitter(w http.ResponseWriter, r *http.Request) func(text []byte) error {
+	control := http.NewResponseController(w)
+	return func(text []byte) error {
+		if _, err := a.door.open(r); fax.ProblemOf(err) == fax.Unauthorized {
+			return err
+		}
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+		return control.Flush()
+	}
 }
 
 // stream follows one fax to its end.
