@@ -278,7 +278,7 @@ func TestReady(t *testing.T) {
 	h := newHouse(t, simulator.Config{Gateways: []string{"other"}}, nil)
 	h.until(h.submit("15551230021", 1), fax.Retry)
 	want := map[string]bool{
-		"settings": true, "accepting": true, "database": true, "documents": true, "disk": true, "ghostscript": true,
+		"settings": true, "accepting": true, "database": true, "documents": true, "bucket": true, "disk": true, "ghostscript": true,
 		"switch": true, "acl": true, "password": true, "fax_engine": true, "gateway": false, "reads_documents": true,
 	}
 	got := map[string]bool{}

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"faxbot/controller/doctor"
 	"faxbot/controller/document"
 	"faxbot/controller/store"
@@ -44,8 +46,8 @@ With --call, of the fax: 0 delivered, 3 failed for good, 4 cancelled, 5 held, 6 
 }
 
 // Run examines, and then calls if that was asked for.
-func (c doctorCommand) Run(s streams) error {
-	where, list, err := c.examine()
+func (c doctorCommand) Run(s streams, parsed *kong.Context) error {
+	where, list, err := c.examine(parsed)
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func (c doctorCommand) Run(s streams) error {
 }
 
 // examine has a daemon examine itself, or does it here.
-func (c doctorCommand) examine() (where string, list []doctor.Finding, err error) {
+func (c doctorCommand) examine(parsed *kong.Context) (where string, list []doctor.Finding, err error) {
 	daemon := c.daemon(c.Inside.Listen, "http")
 	var view struct{ Findings []doctor.Finding }
 	_, err = daemon.ask(http.MethodPost, "/admin/diagnostics/run", nil, nil, &view)
@@ -76,9 +78,12 @@ func (c doctorCommand) examine() (where string, list []doctor.Finding, err error
 	if errors.As(err, new(*settingsError)) {
 		return "", nil, err
 	}
-	patient, done := c.patient()
+	ctx := context.Background()
+	s, err := c.inForce(ctx, parsed)
+	patient, done := s.patient()
 	defer done()
-	return "this process; no daemon answers at " + daemon.URL, doctor.Examine(context.Background(), patient), nil
+	patient.Settings = err
+	return "this process; no daemon answers at " + daemon.URL, doctor.Examine(ctx, patient), nil
 }
 
 // daemon is the one that --url names, or else the one whose settings these are,
@@ -99,21 +104,49 @@ func (c doctorCommand) daemon(listen, scheme string) client {
 	return d
 }
 
-// patient is the daemon that these settings would make.
-func (c doctorCommand) patient() (p doctor.Patient, done func()) {
-	set := c.settings
-	if set.HTTP.APIKey == "" && !set.HTTP.InsecureNoAuth {
-		set.HTTP.APIKey = "missing" // which a check of its own says
+// inForce are the settings that a daemon would work with: these, and beneath
+// them what administrators have stored, where the database can tell. Without a
+// key they can be used too, which a check of its own says.
+func (c doctorCommand) inForce(ctx context.Context, parsed *kong.Context) (settings, error) {
+	own := c.settings
+	if own.HTTP.APIKey == "" && !own.HTTP.InsecureNoAuth {
+		own.HTTP.APIKey = "missing"
 	}
-	config := set.controller()
+	if err := own.check(); err != nil {
+		return c.settings, err
+	}
+	url := string(own.Storage.DatabaseURL)
+	if st, err := store.Examine(ctx, url); err != nil || st.New || st.Version != st.Newest {
+		return c.settings, nil // another check says so; a daemon is not to be anticipated
+	}
+	jobs, err := store.Open(ctx, url, store.Options{Host: "doctor"})
+	if err != nil {
+		return c.settings, err
+	}
+	defer jobs.Close() //nolint:errcheck // it was only read
+	stored, err := jobs.Settings().Read(ctx)
+	if err != nil {
+		return c.settings, err
+	}
+	s, _, _ := layersOf(parsed, own).with(stored.Values) // serve says what it leaves out
+	s.HTTP.APIKey = c.HTTP.APIKey
+	return s, nil
+}
+
+// patient is the daemon that these settings would make.
+func (s settings) patient() (p doctor.Patient, done func()) {
+	config := s.controller()
 	var folder *document.Folder
 	p = doctor.Patient{
-		Settings: set.check(),
-		Premises: c.premises(false),
-		Database: func(ctx context.Context) (string, error) { return databaseStands(ctx, string(c.Storage.DatabaseURL)) },
-		Documents: func() (_ *document.Folder, err error) {
+		Premises: s.premises(false),
+		Database: func(ctx context.Context) (string, error) { return databaseStands(ctx, string(s.Storage.DatabaseURL)) },
+		Documents: func() (*document.Folder, error) {
+			copies, err := s.Storage.bucket()
+			if err != nil {
+				return nil, err
+			}
 			folder, err = document.Open(document.Config{
-				Dir: c.Storage.DataDir, MaxBytes: c.HTTP.MaxFileSizeMB << 20, Spare: -1, Logger: slog.New(slog.DiscardHandler),
+				Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Bucket: copies, Spare: -1, Logger: slog.New(slog.DiscardHandler),
 			})
 			return folder, err
 		},

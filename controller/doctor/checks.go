@@ -14,9 +14,10 @@ func (v *visit) checks() []check {
 		{"open_files", "getrlimit(RLIMIT_NOFILE)", false, nil, (*visit).openFiles},
 		{"database", "tried to write, and took it back", true, []string{"user"}, (*visit).database},
 		{"documents", "wrote a file, synced and removed it", true, []string{"user"}, (*visit).documents},
+		{"bucket", "asked whether it exists", true, []string{"documents"}, (*visit).bucket},
 		{"disk", "statfs of the document folder", true, []string{"documents"}, (*visit).disk},
 		{"ghostscript", "gs --version", true, []string{"documents"}, (*visit).ghostscript},
-		{"drawing", "had a PDF drawn as a fax, and removed it", false, []string{"ghostscript", "disk"}, (*visit).drawing},
+		{"drawing", "had a PDF drawn as a fax, and removed it", false, []string{"ghostscript", "disk", "bucket"}, (*visit).drawing},
 
 		{"switch", "TCP connection to the event socket, and its greeting", true, nil, (*visit).reach},
 		{"acl", "the event socket's greeting", true, []string{"switch"}, (*visit).acl},

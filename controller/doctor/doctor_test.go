@@ -236,6 +236,7 @@ func TestBroken(t *testing.T) {
 			patient: func(t *testing.T, p *doctor.Patient) { setFolder(t, p, document.Config{Dir: "/dev/null/documents"}) },
 			check:   "documents", found: "not a directory", mend: "FAX_DATA_DIR",
 		},
+		"no bucket":        {patient: bucketAway, check: "bucket", found: "bucket faxes cannot be used", mend: "S3_ENDPOINT_URL"},
 		"folder read-only": {patient: mounted("ro"), check: "documents", found: "read-only", mend: "FAX_DATA_DIR"},
 		"disk nearly full": {patient: mounted("size=40m"), check: "disk", found: "MiB are free, 64 are needed", mend: "enlarge the disk"},
 		"little room":      {patient: mounted("size=400m"), outcome: doctor.Warning, check: "disk", found: "MiB are free for documents", mend: "ARTIFACT_TTL_DAYS"},

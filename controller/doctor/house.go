@@ -87,7 +87,7 @@ func (v *visit) webhooks() result {
 		case p.WebhookSecrets == 0 && p.Webhooks > 0:
 			return fails("there are webhooks, and no secret to sign them with", "FAXBOT_WEBHOOK_SECRETS=whsec_$(openssl rand -base64 32)")
 		case p.WebhookSecrets == 0:
-			return fine("none; a callback_url in a fax is refused")
+			return fine("FAXBOT_WEBHOOK_URLS names none; without a secret, a callback_url in a fax is refused")
 		}
 		return fine(fmt.Sprintf("%d for every fax; they are signed", p.Webhooks))
 	})
@@ -198,6 +198,16 @@ func (v *visit) documents() result {
 		return failed(err, mend)
 	}
 	return fine(folder.Dir)
+}
+
+func (v *visit) bucket() result {
+	if v.folder.Bucket == nil {
+		return fine("none; documents are kept in the folder alone")
+	}
+	if err := v.folder.CheckBucket(v.ctx); err != nil {
+		return failed(err, "")
+	}
+	return fine("can be used")
 }
 
 const littleFree = 1 << 30 // bytes

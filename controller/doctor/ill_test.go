@@ -15,6 +15,7 @@ import (
 
 	"faxbot/controller/doctor"
 	"faxbot/controller/document"
+	"faxbot/controller/document/bucket"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +35,14 @@ func taken(t *testing.T, p *doctor.Patient) {
 
 func databaseAway(t *testing.T, p *doctor.Patient) {
 	p.Database = database("postgresql://faxbot:hunter2@" + nobody(t) + "/faxbot")
+}
+
+func bucketAway(t *testing.T, p *doctor.Patient) {
+	b, err := bucket.Open(bucket.Config{Name: "faxes", Region: "x", Endpoint: "http://" + nobody(t), AccessKey: "a", SecretKey: "hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	setFolder(t, p, document.Config{Dir: filepath.Join(t.TempDir(), "documents"), Bucket: b})
 }
 
 // program is the path of a program, made for a test or not.
