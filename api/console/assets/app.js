@@ -74,6 +74,7 @@ async function signOut() {
 function SignIn({entered}) {
   const [key, setKey] = useState('');
   const [error, setError] = useState(null);
+  useEffect(() => document.getElementById('f-key').focus(), []);
   const enter = async (e) => {
     e.preventDefault();
     try {
@@ -84,7 +85,7 @@ function SignIn({entered}) {
   };
   return html`<main class="door"><form onSubmit=${enter}>
     <h1><img src="/console/icon.svg" alt="" width="40" height="40"/> Faxbot</h1>
-    <${Field} name="key" label="API key" type="password" value=${key} set=${setKey} required autofocus
+    <${Field} name="key" label="API key" type="password" value=${key} set=${setKey} required
       hint="One that an administrator gave you, or API_KEY of the daemon. It is kept in the daemon's memory, not in this browser."/>
     <${Problem} error=${error}/>
     <p><button type="submit" class="main">Sign in</button></p>

@@ -1,6 +1,6 @@
 // All faxes: search, live.
 import {listen, get, query} from './rest.js';
-import {Bar, Field, Page, Problem, State, Time, html, useEffect, useRef, useState} from './parts.js';
+import {Bar, Field, Page, Problem, State, Table, Time, html, useEffect, useRef, useState} from './parts.js';
 import {causes, states} from './words.js';
 
 const none = {q: '', state: '', cause: '', since: '', until: ''};
@@ -68,16 +68,13 @@ export function Faxes({may}) {
     </form>
     <${Problem} error=${error}/>
     ${lost && html`<p class="note" role="status">The live line to the daemon is down; trying again.</p>`}
-    ${list.faxes && html`<div class="wide"><table class="cards">
-      <caption class="unseen">Faxes, the latest first</caption>
-      <thead><tr><th scope="col">To</th><th scope="col">State</th><th scope="col">Pages</th><th scope="col">What happened</th><th scope="col">Submitted</th></tr></thead>
-      <tbody>${list.faxes.map((f) => html`<tr key=${f.id} id=${'fax-' + f.id}>
+    ${list.faxes && html`<${Table} caption="Faxes, the latest first" head=${['To', 'State', 'Pages', 'What happened', 'Submitted']} cards>
+      ${list.faxes.map((f) => html`<tr key=${f.id} id=${'fax-' + f.id}>
         <th scope="row"><a href=${'#/fax/' + f.id}>${f.to}</a></th>
         <td><${State} of=${f.state} cancelling=${f.cancel_requested}/></td>
         <td><${Bar} done=${f.progress?.page ?? f.confirmed_pages} of=${f.pages}/></td>
         <td class="text">${f.error ?? ''}</td>
-        <td><${Time} at=${f.created_at}/></td></tr>`)}
-      </tbody></table></div>
+        <td><${Time} at=${f.created_at}/></td></tr>`)}<//>
       ${list.faxes.length === 0 && html`<p class="empty">${filtered ? 'Nothing was found.' : 'No fax has been submitted yet.'}</p>`}
       ${list.next && html`<p><button type="button" onClick=${more}>Older ones</button></p>`}`}
   <//>`;

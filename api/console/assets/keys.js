@@ -1,6 +1,6 @@
 // API keys: who may do what.
 import {ask, get, post} from './rest.js';
-import {Button, Copy, Field, Page, Problem, Time, html, useLoad, useState} from './parts.js';
+import {Button, Copy, Field, Page, Problem, Table, Time, html, useLoad, useState} from './parts.js';
 
 const all = [
   ['fax:send', 'Send faxes'], ['fax:read', 'See its own faxes'], ['keys:manage', 'Administrate: all faxes, keys, settings'],
@@ -29,12 +29,11 @@ export function Keys() {
   return html`<${Page} title="Keys">
     ${fresh && html`<div class="note" role="status"><p>The token of key ${fresh.key_id}. It is shown this once:</p><p><code id="token">${fresh.token}</code> <${Copy} text=${fresh.token}/></p></div>`}
     <${Problem} error=${keys.error}/>
-    ${keys.data && html`<div class="wide"><table><caption class="unseen">API keys</caption>
-      <thead><tr><th scope="col">Key</th><th scope="col">Name</th><th scope="col">May</th><th scope="col">Made</th><th scope="col">Last used</th><th scope="col">Ends</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
-      <tbody>${keys.data.map((k) => html`<tr key=${k.key_id} class=${k.revoked_at ? 'dim' : ''}><th scope="row"><code>${k.key_id}</code></th><td>${k.name}</td><td>${k.scopes.join(', ')}</td>
+    ${keys.data && html`<${Table} caption="API keys" head=${['Key', 'Name', 'May', 'Made', 'Last used', 'Ends', '.Actions']}>
+      ${keys.data.map((k) => html`<tr key=${k.key_id} class=${k.revoked_at ? 'dim' : ''}><th scope="row"><code>${k.key_id}</code></th><td>${k.name}</td><td>${k.scopes.join(', ')}</td>
         <td><${Time} at=${k.created_at}/></td><td><${Time} at=${k.last_used_at}/></td><td>${k.revoked_at ? html`revoked <${Time} at=${k.revoked_at}/>` : html`<${Time} at=${k.expires_at}/>`}</td>
         <td class="actions">${!k.revoked_at && html`<${Button} confirm=${`Make a new token for ${k.key_id}? The old one is worth nothing at once.`} run=${() => rotate(k.key_id)} aria-label=${'Rotate ' + k.key_id}>Rotate<//>
-          <${Button} kind="danger" confirm=${`Revoke ${k.key_id}? Whoever uses it is refused at once.`} run=${() => revoke(k.key_id)} aria-label=${'Revoke ' + k.key_id}>Revoke<//>`}</td></tr>`)}</tbody></table></div>
+          <${Button} kind="danger" confirm=${`Revoke ${k.key_id}? Whoever uses it is refused at once.`} run=${() => revoke(k.key_id)} aria-label=${'Revoke ' + k.key_id}>Revoke<//>`}</td></tr>`)}<//>
       ${keys.data.length === 0 && html`<p class="empty">There is no key but the one in API_KEY.</p>`}`}
     <section><h2>Make a key</h2><form class="sheet" onSubmit=${make}>
       <${Field} name="name" label="Name" value=${name} set=${setName} required maxlength="100" hint="Who or what will use it."/>

@@ -1,7 +1,7 @@
 // The state of things: alarms, queue, gateways, and what the last hours were
 // like.
 import {get} from './rest.js';
-import {Field, Page, Problem, Time, html, useEvery, useLoad, useState} from './parts.js';
+import {Field, Page, Problem, Table, Time, html, useEvery, useLoad, useState} from './parts.js';
 import {Bars} from './chart.js';
 import {causes, percent, span, states} from './words.js';
 
@@ -34,10 +34,9 @@ function Now({of: {open, alarms, gateways, queue_age_seconds: age}}) {
       <p class="tile"><b>${open.received + open.queued + open.retry}</b> waiting</p>
       <p class="tile"><b>${open.held}</b> held</p>
       <p class="tile"><b>${age >= 1 ? span(age) : '–'}</b> longest wait of a due fax</p></div></section>
-    <section><h2>Gateways</h2><div class="wide"><table><caption class="unseen">Gateways, the preferred first</caption>
-      <thead><tr><th scope="col">Gateway</th><th scope="col">State</th><th scope="col" class="number">Live calls</th><th scope="col" class="number">Channels</th><th scope="col" class="number">Calls per second</th></tr></thead>
-      <tbody>${gateways.map((g) => html`<tr key=${g.name}><th scope="row">${g.name}</th><td><span class=${'badge ' + tones[g.state]}>${g.state}</span> ${g.rest_until && html`until <${Time} at=${g.rest_until}/>`}</td>
-        <td class="number">${g.live_calls}</td><td class="number">${g.channels}</td><td class="number">${g.calls_per_second}</td></tr>`)}</tbody></table></div></section>`;
+    <section><h2>Gateways</h2><${Table} caption="Gateways, the preferred first" head=${['Gateway', 'State', '#Live calls', '#Channels', '#Calls per second']}>
+      ${gateways.map((g) => html`<tr key=${g.name}><th scope="row">${g.name}</th><td><span class=${'badge ' + tones[g.state]}>${g.state}</span> ${g.rest_until && html`until <${Time} at=${g.rest_until}/>`}</td>
+        <td class="number">${g.live_calls}</td><td class="number">${g.channels}</td><td class="number">${g.calls_per_second}</td></tr>`)}<//></section>`;
 }
 
 // sum adds up what several periods have in common.
@@ -72,8 +71,6 @@ function Past({of: {since, periods}, hours}) {
     <${Bars} slots=${slots.map((s) => ({at: s.at, parts: [['good', s.good], ['bad', s.bad]], title: `${s.good} delivered, ${s.bad} not`}))} label=${`Calls per ${unit}`}/>
     <h3>Pages per ${unit}</h3>
     <${Bars} slots=${slots.map((s) => ({at: s.at, parts: [['good', s.pages]], title: `${s.pages} pages`}))} label=${`Pages per ${unit}`}/>
-    <h3>By gateway</h3><div class="wide"><table><caption class="unseen">By gateway</caption><thead><tr><th scope="col">Gateway</th><th scope="col" class="number">Calls</th><th scope="col" class="number">Delivered</th><th scope="col" class="number">Pages</th></tr></thead>
-      <tbody>${sum(periods, (p) => p.gateway).map((g) => row(g, g.key))}</tbody></table></div>
-    ${reasons.length > 0 && html`<h3>Why calls did not deliver</h3><div class="wide"><table><caption class="unseen">By cause</caption><thead><tr><th scope="col">Cause</th><th scope="col" class="number">Calls</th></tr></thead>
-      <tbody>${reasons.map((g) => html`<tr key=${g.key}><th scope="row">${causes[g.key] ?? g.key}</th><td class="number">${g.calls}</td></tr>`)}</tbody></table></div>`}`;
+    <h3>By gateway</h3><${Table} caption="By gateway" head=${['Gateway', '#Calls', '#Delivered', '#Pages']}>${sum(periods, (p) => p.gateway).map((g) => row(g, g.key))}<//>
+    ${reasons.length > 0 && html`<h3>Why calls did not deliver</h3><${Table} caption="By cause" head=${['Cause', '#Calls']}>${reasons.map((g) => html`<tr key=${g.key}><th scope="row">${causes[g.key] ?? g.key}</th><td class="number">${g.calls}</td></tr>`)}<//>`}`;
 }

@@ -119,3 +119,12 @@ export function Download({text, name}) {
   };
   return html`<button type="button" onClick=${save}>Download</button>`;
 }
+
+// Table can be scrolled sideways, by keyboard too, where it is wider than the
+// window. Head is a list of titles; one that begins with "#" is of
+// figures, with "." for screen readers only.
+export function Table({caption, head, cards, children}) {
+  return html`<div class="wide" role="region" aria-label=${caption} tabindex="0"><table class=${cards ? 'cards' : ''}>
+    <thead><tr>${head.map((title) => html`<th key=${title} scope="col" class=${title.startsWith('#') ? 'number' : ''}>${title.startsWith('.') ? html`<span class="unseen">${title.slice(1)}</span>` : title.replace(/^#/, '')}</th>`)}</tr></thead>
+    <tbody>${children}</tbody></table></div>`;
+}
