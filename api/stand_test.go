@@ -93,7 +93,7 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 		t.Fatal(err)
 	}
 	s.ctl, err = controller.New(ctx, controller.Config{
-		Store: db, Documents: docs, Link: c.link, Route: c.route,
+		Store: db, Documents: docs, Link: c.link, Dialplan: c.route,
 		Socket: freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
 		Policy: controller.Policy{
 			Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}},

@@ -59,6 +59,9 @@ func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
 func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freeswitch.Session {
 	k := c.find(fax.AttemptID(said.AttemptID))
 	if k == nil {
+		if said.AttemptID == "" && said.Token == "" {
+			return c.receive(conn, said)
+		}
 		return c.probes.Admit(conn, said)
 	}
 	k.mu.Lock()

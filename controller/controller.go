@@ -41,8 +41,10 @@ type Config struct {
 
 	Socket    freeswitch.ListenerConfig // where calls connect; Logger and Metrics are filled in
 	Advertise string                    // the same, as the switch sees it; "" for the bound address
-	Route     dialplan.Route            // calls get there through the switch's dialplan; zero for straight
-	Link      freeswitch.LinkConfig     // Address, Password, Logger and Metrics are filled in
+	Dialplan  dialplan.Route            // calls get there through the switch's dialplan; zero for straight
+	// Guests has calls taken that others placed on the switch for a fax of ours.
+	Guests bool
+	Link   freeswitch.LinkConfig // Address, Password, Logger and Metrics are filled in
 
 	// Covers is a folder with templates of cover pages, NAME.txt each; "" when
 	// there are none beside the built-in design.
@@ -126,7 +128,7 @@ func (c *Controller) checkAdvertise() error {
 	if _, err := probe.Originate(); err != nil {
 		return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)
 	}
-	probe.Route = c.config.Route
+	probe.Route = c.config.Dialplan
 	if _, err := probe.Originate(); err != nil {
 		return fmt.Errorf("FAXBOT_DIALPLAN: %w", err)
 	}

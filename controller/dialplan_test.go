@@ -18,7 +18,7 @@ func newRoutedHouse(t *testing.T, sim simulator.Config, edit func(*controller.Co
 	t.Helper()
 	route := dialplan.Route{Extension: "faxbot", Context: "default"}
 	h := newHouse(t, sim, func(c *controller.Config) {
-		c.Route = route
+		c.Dialplan = route
 		if edit != nil {
 			edit(c)
 		}
@@ -73,7 +73,7 @@ func TestThroughTheDialplanAgain(t *testing.T) {
 func TestMissingExtension(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, simulator.Config{Speed: 200}, func(c *controller.Config) {
-		c.Route = dialplan.Route{Extension: "faxbot", Context: "default"}
+		c.Dialplan = dialplan.Route{Extension: "faxbot", Context: "default"}
 	})
 	first := h.submit("15551230052", 1)
 	job, attempts := h.until(first, fax.Retry)

@@ -151,12 +151,7 @@ func (k *call) dial() {
 		k.conclude(fax.Result{Cause: fax.Document, Code: fax.NoCode, Text: err.Error()})
 		return
 	}
-	text, err := dialplan.Call{
-		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
-		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: c.config.Advertise, Route: c.config.Route,
-		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: k.policy.header(k.job, a.Parameters),
-		Parameters: a.Parameters,
-	}.Originate()
+	text, err := k.told(a).Originate()
 	if err != nil {
 		k.conclude(fax.Result{Cause: fax.Misconfigured, Code: fax.NoCode, Text: err.Error()})
 		return
@@ -177,6 +172,16 @@ func (k *call) dial() {
 		return
 	}
 	k.advance(fax.AttemptDialing)
+}
+
+// told is what the switch is told of the call.
+func (k *call) told(a fax.Attempt) dialplan.Call {
+	return dialplan.Call{
+		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
+		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: k.c.config.Advertise, Route: k.c.config.Dialplan,
+		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: k.policy.header(k.job, a.Parameters),
+		Parameters: a.Parameters,
+	}
 }
 
 func or(a, b string) string {

@@ -66,37 +66,56 @@ func (c Call) Originate() (string, error) {
 	if err := CheckCallerID(c.CallerID); err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	b.WriteString("originate {")
-	b.WriteString("origination_uuid=" + string(c.Attempt))
-	set := func(name, value string) { b.WriteString("," + name + "=" + value) }
-	set("faxbot_job_id", string(c.Job))
-	set("faxbot_attempt_id", string(c.Attempt))
-	set("faxbot_token", c.Token)
+	vars := append(variables{{"origination_uuid", string(c.Attempt)}}, c.identity()...)
 	if c.CallerID != "" {
-		set("origination_caller_id_number", c.CallerID)
-		set("origination_caller_id_name", c.CallerID)
+		vars.set("origination_caller_id_number", c.CallerID)
+		vars.set("origination_caller_id_name", c.CallerID)
 	}
-	set("originate_timeout", strconv.Itoa(int(c.Ring/time.Second)))
+	vars.set("originate_timeout", strconv.Itoa(int(c.Ring/time.Second)))
 	// Without this the application starts on a ringing tone (183 with media).
-	set("ignore_early_media", "true")
-	set("fax_enable_t38", strconv.FormatBool(c.Parameters.T38))
-	set("fax_enable_t38_request", strconv.FormatBool(c.Parameters.T38))
-	set("fax_use_ecm", strconv.FormatBool(c.Parameters.ECM))
-	set("fax_disable_v17", strconv.FormatBool(!c.Parameters.V17))
+	vars.set("ignore_early_media", "true")
+	vars = append(vars, c.fax()...)
 	if c.Parameters.StartPage > 0 {
-		set("fax_start_page", strconv.Itoa(c.Parameters.StartPage))
+		vars.set("fax_start_page", strconv.Itoa(c.Parameters.StartPage))
 	}
-	// mod_spandsp decodes these two (mod_spandsp_fax.c, pvt_init).
-	if c.StationID != "" {
-		set("fax_ident", percent(c.StationID))
-	}
-	if c.Header != "" {
-		set("fax_header", percent(c.Header))
-	}
-	b.WriteString("}sofia/gateway/" + c.Gateway + "/" + string(c.Number))
+	var b strings.Builder
+	b.WriteString("originate {" + vars.join(",") + "}sofia/gateway/" + c.Gateway + "/" + string(c.Number))
 	b.WriteString(" " + destination)
 	return b.String(), nil
+}
+
+// variables are channel variables, in the order in which they are set.
+type variables [][2]string
+
+func (v *variables) set(name, value string) { *v = append(*v, [2]string{name, value}) }
+
+func (v variables) join(by string) string {
+	pairs := make([]string, len(v))
+	for i, one := range v {
+		pairs[i] = one[0] + "=" + one[1]
+	}
+	return strings.Join(pairs, by)
+}
+
+// identity is what a call says of itself when it connects.
+func (c Call) identity() variables {
+	return variables{{"faxbot_job_id", string(c.Job)}, {"faxbot_attempt_id", string(c.Attempt)}, {"faxbot_token", c.Token}}
+}
+
+// fax is what txfax reads.
+func (c Call) fax() (v variables) {
+	v.set("fax_enable_t38", strconv.FormatBool(c.Parameters.T38))
+	v.set("fax_enable_t38_request", strconv.FormatBool(c.Parameters.T38))
+	v.set("fax_use_ecm", strconv.FormatBool(c.Parameters.ECM))
+	v.set("fax_disable_v17", strconv.FormatBool(!c.Parameters.V17))
+	// mod_spandsp decodes these two (mod_spandsp_fax.c, pvt_init).
+	if c.StationID != "" {
+		v.set("fax_ident", percent(c.StationID))
+	}
+	if c.Header != "" {
+		v.set("fax_header", percent(c.Header))
+	}
+	return v
 }
 
 // destination is where an answered call goes.

@@ -135,6 +135,38 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// A guest is told all that decides which pages are sent, and by whom.
+func TestInstruct(t *testing.T) {
+	c := sample()
+	c.Parameters.StartPage, c.StationID, c.Header = 2, "+49;x=1", "Söhne; fax_end_page=0"
+	got, err := c.Instruct()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got += "\n" + dialplan.Prove(c.Attempt, "00ff") + "\n"
+	golden := filepath.Join("testdata", "guest.txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil || got != string(want) {
+		t.Errorf("%v\n got %s\nwant %s", err, got, want)
+	}
+	for name, spoil := range map[string]func(*dialplan.Call){
+		"attempt": func(c *dialplan.Call) { c.Attempt = "x y" },
+		"job":     func(c *dialplan.Call) { c.Job = "x;y" },
+		"token":   func(c *dialplan.Call) { c.Token = "" },
+	} {
+		c := sample()
+		spoil(&c)
+		if got, err := c.Instruct(); err == nil {
+			t.Errorf("%s: accepted: %s", name, got)
+		}
+	}
+}
+
 func TestRecordCommandsKeepTheirVariables(t *testing.T) {
 	id := sample().Attempt
 	got := strings.Join(append(append(dialplan.KeepRecord(id), dialplan.ReadRecord(id)...), dialplan.ForgetRecord(id)...), "\n") + "\n"

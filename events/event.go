@@ -19,6 +19,10 @@ type Connected struct {
 	JobID     string
 	AttemptID string
 	Token     string
+	// Outbound says that the switch placed the call, to Number: what the
+	// variable faxbot_number says, or the user whom SIP was told to call.
+	Outbound bool
+	Number   string
 	// Async and Full are what the socket application was started with. Without
 	// both the connection cannot report anything while a fax runs.
 	Async, Full bool

@@ -29,6 +29,7 @@ type fields struct {
 	application, response, lastReply []byte
 	hangup, sip, answer              []byte
 	jobID, attemptID, token          []byte
+	direction, number, callee        []byte
 	socketMode, control              []byte
 
 	success, code, text, pages, total, rate, ecm, t38, remote, vendor, model []byte
@@ -77,7 +78,7 @@ func interesting(line []byte) bool {
 			return false
 		}
 		switch line[variable] {
-		case 'f', 'c', 'h', 'a':
+		case 'f', 'c', 'h', 'a', 'd':
 			return true
 		case 's': // a hundred sip_…, of which two are asked for
 			return line[sip] == 't' || line[sip] == 'i'
@@ -130,6 +131,12 @@ func (f *fields) slot(name []byte) *[]byte {
 		return &f.attemptID
 	case "variable_faxbot_token":
 		return &f.token
+	case "variable_direction":
+		return &f.direction
+	case "variable_faxbot_number":
+		return &f.number
+	case "variable_sip_to_user":
+		return &f.callee
 	case "Socket-Mode":
 		return &f.socketMode
 	case "Control":
@@ -166,7 +173,11 @@ func (f *fields) event(body []byte) (Event, error) {
 	case "":
 		return nil, ErrMalformed
 	case "CHANNEL_DATA":
+		if len(f.number) == 0 {
+			f.number = f.callee
+		}
 		return &Connected{
+			Outbound: string(f.direction) == "outbound", Number: words(f.number),
 			UUID: uuid, JobID: Unescape(f.jobID), AttemptID: Unescape(f.attemptID), Token: Unescape(f.token),
 			Async: string(f.socketMode) == "async", Full: string(f.control) == "full",
 		}, nil

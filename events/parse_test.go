@@ -72,6 +72,10 @@ func TestParse(t *testing.T) {
 		"an unknown subclass":  {"Event-Name: CUSTOM\nEvent-Subclass: sofia::register\n" + head, &events.Other{Name: "CUSTOM", UUID: "u"}},
 		"silence of txfax":     {"Event-Name: CHANNEL_EXECUTE_COMPLETE\nApplication: txfax\nApplication-Response: _none_\n" + head, &events.ApplicationEnded{UUID: "u", Application: "txfax"}},
 		"which of two names":   {"Event-Name: CHANNEL_HANGUP_COMPLETE\nvariable_current_application: txfax\nvariable_sip_term_status: 486\nvariable_hangup_cause: USER_BUSY\n" + head, &events.CallEnded{UUID: "u", Application: "txfax", SIPStatus: 486, Cause: "USER_BUSY"}},
+		"whom it called":       {"Event-Name: CHANNEL_DATA\nvariable_direction: outbound\nvariable_sip_to_user: %2B1555\n" + head, &events.Connected{UUID: "u", Outbound: true, Number: "+1555"}},
+		"whom it says it did":  {"Event-Name: CHANNEL_DATA\nvariable_direction: inbound\nvariable_sip_to_user: 991555\nvariable_faxbot_number: 1555\n" + head, &events.Connected{UUID: "u", Number: "1555"}},
+		"answered":             {"Event-Name: CHANNEL_HANGUP_COMPLETE\nvariable_answer_epoch: 1795431251\n" + head, &events.CallEnded{UUID: "u", Answered: true}},
+		"never answered":       {"Event-Name: CHANNEL_HANGUP_COMPLETE\nvariable_answer_epoch: 0\n" + head, &events.CallEnded{UUID: "u"}},
 		"how the socket works": {"Event-Name: CHANNEL_DATA\nSocket-Mode: async\nControl: full\nvariable_faxbot_token: t\n" + head, &events.Connected{UUID: "u", Token: "t", Async: true, Full: true}},
 	} {
 		got, err := events.Parse([]byte(c.block))

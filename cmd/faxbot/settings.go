@@ -85,6 +85,7 @@ type switchSettings struct {
 	Grace    time.Duration `name:"grace" default:"15s" env:"FAXBOT_GRACE" placeholder:"TIME" validate:"min=1s,max=10m" apply:"now" help:"How long news of a call may be late before FreeSWITCH is asked (${default})."`
 	T38      bool          `name:"t38" default:"true" negatable:"" env:"FREESWITCH_T38_ENABLE" apply:"now" help:"Offer T.38 (${default})."`
 	Dialplan string        `name:"dialplan" env:"FAXBOT_DIALPLAN" placeholder:"EXTENSION XML CONTEXT" validate:"route" help:"Send calls through this extension of FreeSWITCH's dialplan, should your site want something done with each; it ends in our socket (straight to the socket)."`
+	Guests   bool          `name:"guest-calls" env:"FAXBOT_GUEST_CALLS" help:"Take calls that others placed on FreeSWITCH, when they reach our socket for a fax that is due (${default})."`
 	// The second name is what guides for the original Faxbot tell people to set.
 	HookSecret secret `name:"hook-secret" env:"FREESWITCH_HOOK_SECRET,ASTERISK_INBOUND_SECRET" placeholder:"WORD" validate:"omitempty,word" apply:"now" help:"What a dialplan must send as X-Internal-Secret with a result; without it none is believed."`
 }
@@ -175,7 +176,8 @@ func (s settings) controller() controller.Config {
 			Limits:  s.Socket.limits(),
 		},
 		Advertise: s.Socket.Advertise,
-		Route:     s.Switch.route(),
+		Dialplan:  s.Switch.route(),
+		Guests:    s.Switch.Guests,
 		Link: freeswitch.LinkConfig{
 			Name:   "freeswitch",
 			Limits: s.Socket.limits(),

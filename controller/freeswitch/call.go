@@ -17,8 +17,8 @@ import (
 // Host decides which calls are served.
 type Host interface {
 	// Admit is asked once a connection has said who it is. It returns nil for
-	// a call that it does not expect, and must not believe a word before it has
-	// compared the token.
+	// a call that it does not expect, which is hung up, and must not believe a
+	// word before it has compared the token.
 	Admit(call *Call, said *events.Connected) Session
 }
 
@@ -121,6 +121,7 @@ func (c *Call) introduce(host Host) (Session, error) {
 	c.reader.limits = c.limits
 	session := host.Admit(c, said)
 	if session == nil {
+		c.hangup() // the connection's end alone would leave it to its dialplan
 		return nil, &refusal{NoSuchCall, "no live call has this token"}
 	}
 	if !said.Async || !said.Full {
@@ -159,6 +160,26 @@ func (c *Call) handshake() (*events.Connected, error) {
 	}
 	c.uuid = said.UUID
 	return said, nil
+}
+
+// Variable asks for a variable of the channel, "" when it has none. Only
+// Host.Admit may, which decides with it whether the peer is who it says.
+func (c *Call) Variable(name string) (string, error) {
+	c.conn.SetReadDeadline(time.Now().Add(c.limits.Handshake))
+	if err := c.send(0, "getvar "+name+"\n\n"); err != nil {
+		return "", err
+	}
+	f, err := c.reader.next()
+	for err == nil && f.kind() == disconnectNotice {
+		f, err = c.reader.next()
+	}
+	if err == nil && f.kind() != commandReply {
+		err = &refusal{Malformed, fmt.Sprintf("getvar was answered with %.40q", f.kind())}
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(f.header("Reply-Text")), nil
 }
 
 // subscribe is the cheapest complete set: myevents would add ten events of

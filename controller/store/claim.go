@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"faxbot/controller/fax"
@@ -101,23 +102,65 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 	return claimed, nil
 }
 
+// ClaimFor is Claim for a call that is up already, to a number with or without
+// its plus: it takes the most urgent job for it that a claim might take now, or
+// none but the job with that id. fax.NotFound when there is none, fax.Conflict
+// when Plan does not want it. Limit and Channels are not looked at.
+func (s *Store) ClaimFor(ctx context.Context, r ClaimRequest, to fax.Number, id fax.JobID) (Claimed, error) {
+	digits := strings.TrimPrefix(string(to), "+")
+	var claimed Claimed
+	err := s.commit(ctx, func(ctx context.Context, tx session) error {
+		if s.dialect.claiming != "" {
+			if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
+				return err
+			}
+		}
+		query := candidateColumns + ` WHERE to_number IN (?, ?)` + claimable
+		args := append([]any{digits, "+" + digits}, claimableAt(r.Now)...)
+		if id != "" {
+			query, args = query+` AND id = ?`, append(args, id)
+		}
+		var list []candidate
+		err := tx.SelectContext(ctx, &list, query+` ORDER BY `+byTurn+`, id LIMIT 1`+s.dialect.lockFree, args...)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return &fax.Error{Problem: fax.NotFound, Detail: "No fax may be called at this number now."}
+		}
+		one, ok, err := s.place(ctx, tx, r, list[0], nil)
+		if err == nil && !ok {
+			err = fax.Errorf(fax.Conflict, "Fax %s may not be called now.", list[0].ID)
+		}
+		claimed = one
+		return err
+	})
+	return claimed, err
+}
+
 type candidate struct {
 	jobRow
 	Calls int                        `db:"calls"`
 	Known *document[fax.Destination] `db:"known"`
 }
 
+// claimable is what a job must be to be dialled at a time. The plus signs keep
+// the planners from other indices than jobs_claim, which yields the right order
+// and so lets them stop early; what is due has a turn that has come.
+const claimable = ` AND state IN ('queued', 'retry') AND +due_at <= ? AND +deadline > ? AND NOT cancel_asked
+	AND NOT EXISTS (SELECT 1 FROM attempts live WHERE live.to_number = jobs.to_number AND live.state <> 'ended')
+	AND NOT EXISTS (SELECT 1 FROM destinations resting WHERE resting.to_number = jobs.to_number AND resting.rest_until > ?)`
+
+func claimableAt(now time.Time) []any { return []any{at(now), at(now), at(now)} }
+
+const candidateColumns = `SELECT ` + jobColumns + `, (SELECT count(*) FROM attempts WHERE job_id = jobs.id) AS calls,
+	(SELECT memory FROM destinations known WHERE known.to_number = jobs.to_number) AS known FROM jobs`
+
 // candidates returns a page of an owner's jobs that may be dialled, those after
-// last. The plus signs keep the planners from other indices than jobs_claim,
-// which yields the right order and so lets them stop early; what is due has a
-// turn that has come.
+// last.
 func (s *Store) candidates(ctx context.Context, tx session, now time.Time, owner string, last candidate, size int) ([]candidate, error) {
-	query, args := `SELECT `+jobColumns+`, (SELECT count(*) FROM attempts WHERE job_id = jobs.id) AS calls,
-		(SELECT memory FROM destinations known WHERE known.to_number = jobs.to_number) AS known FROM jobs
-		WHERE owner = ? AND state IN ('queued', 'retry') AND `+byTurn+` <= ? AND +due_at <= ? AND +deadline > ? AND NOT cancel_asked
-		AND NOT EXISTS (SELECT 1 FROM attempts live WHERE live.to_number = jobs.to_number AND live.state <> 'ended')
-		AND NOT EXISTS (SELECT 1 FROM destinations resting WHERE resting.to_number = jobs.to_number AND resting.rest_until > ?)`,
-		[]any{owner, at(now), at(now), at(now), at(now)}
+	query := candidateColumns + ` WHERE owner = ? AND ` + byTurn + ` <= ?` + claimable
+	args := append([]any{owner, at(now)}, claimableAt(now)...)
 	if last.ID != "" {
 		turn := turnOf(last.jobRow)
 		query += ` AND (` + byTurn + ` > ? OR ` + byTurn + ` = ? AND id > ?)`

@@ -172,6 +172,52 @@ func TestOneCallToANumber(t *testing.T) {
 	})
 }
 
+// A call that is up already gets the fax that waits for its number, by the same
+// rules as any other call, and only one of them.
+func TestClaimForACallThatIsUp(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		urgent, named, later := newJob(), newJob(), newJob()
+		urgent.Priority = 255
+		named.To, later.To = urgent.To, urgent.To
+		later.DueAt, later.Deadline = now().Add(time.Hour), now().Add(2*time.Hour)
+		urgent, named, later = s.queued(t, urgent), s.queued(t, named), s.queued(t, later)
+		other, cancelled := s.queued(t, newJob()), s.queued(t, newJob())
+		must(s.AskCancel(t.Context(), cancelled.ID))(t)
+
+		refused := func(problem fax.Problem, to fax.Number, id fax.JobID) {
+			t.Helper()
+			_, err := s.ClaimFor(t.Context(), request(1), to, id)
+			wantProblem(t, err, problem)
+		}
+		refused(fax.NotFound, "+15559999999", "")
+		refused(fax.NotFound, other.To, named.ID) // the fax of another number
+		refused(fax.NotFound, later.To, later.ID)
+		refused(fax.NotFound, cancelled.To, cancelled.ID)
+		unwilling := request(1)
+		unwilling.Plan = func(Candidate) (fax.Attempt, bool) { return fax.Attempt{}, false }
+		_, err := s.ClaimFor(t.Context(), unwilling, other.To, "")
+		wantProblem(t, err, fax.Conflict)
+
+		// Without its plus it is the same number.
+		c := must(s.ClaimFor(t.Context(), request(1), fax.Number(strings.TrimPrefix(string(named.To), "+")), named.ID))(t)
+		if c.Job.ID != named.ID || c.Job.State != fax.Dialing || c.Attempt.State != fax.AttemptCreated || s.find(t, named.ID).State != fax.Dialing {
+			t.Errorf("%+v", c)
+		}
+		refused(fax.NotFound, urgent.To, "") // while that call is up
+		if got := ids(s.claim(t, 10)); !slices.Equal(got, []fax.JobID{other.ID}) {
+			t.Errorf("claimed beside it: %v", got)
+		}
+		refused(fax.NotFound, other.To, other.ID)
+		if _, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{}, Outcome{State: fax.Failed}); err != nil {
+			t.Fatal(err)
+		}
+		if c := must(s.ClaimFor(t.Context(), request(1), urgent.To, ""))(t); c.Job.ID != urgent.ID {
+			t.Errorf("not the most urgent: %+v", c.Job)
+		}
+	})
+}
+
 func TestGatewaysCarryNoMoreThanTheirChannels(t *testing.T) {
 	each(t, func(t *testing.T, db database) {
 		s, other := db.open(t, "a"), db.open(t, "b")
