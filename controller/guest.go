@@ -44,6 +44,9 @@ func (c *Controller) receive(conn *freeswitch.Call, said *events.Connected) free
 	c.enter(k)
 	k.log.Info("a call that others placed is taken", "number", to.Masked(), "attempt_no", one.Attempt.Ordinal, "start_page", one.Attempt.Parameters.StartPage)
 	k.notify()
+	if !k.hasPages(one.Attempt) {
+		return nil
+	}
 	if err := k.instruct(one.Attempt); err != nil {
 		k.log.Warn("the call is hung up, nothing was sent", "error", err)
 		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: err.Error()})
@@ -138,9 +141,6 @@ func (c *Controller) claimFor(said *events.Connected, to fax.Number) (store.Clai
 
 // instruct tells the switch of a guest what originate tells it of our own calls.
 func (k *call) instruct(a fax.Attempt) error {
-	if err := k.drawAsRemembered(a); err != nil {
-		return err
-	}
 	command, err := k.told(a).Instruct()
 	if err != nil {
 		return err

@@ -142,13 +142,7 @@ func (c *Controller) hold(ctx context.Context, id fax.JobID, cause fax.Cause, wh
 func (k *call) dial() {
 	c, a := k.c, k.snapshot()
 	k.notify()
-	if err := c.docs.Fetch(c.life, k.job.ID); err != nil {
-		k.log.Error("the pages of a fax cannot be had; it will be tried again", "error", err)
-		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: "the pages could not be fetched from the bucket"})
-		return
-	}
-	if err := k.drawForCall(a); err != nil {
-		k.conclude(fax.Result{Cause: fax.Document, Code: fax.NoCode, Text: err.Error()})
+	if !k.hasPages(a) {
 		return
 	}
 	text, err := k.told(a).Originate()
@@ -172,6 +166,21 @@ func (k *call) dial() {
 		return
 	}
 	k.advance(fax.AttemptDialing)
+}
+
+// hasPages makes sure that the pages are where the switch reads them; when they
+// are not, the call is concluded.
+func (k *call) hasPages(a fax.Attempt) bool {
+	if err := k.c.docs.Fetch(k.c.life, k.job.ID); err != nil {
+		k.log.Error("the pages of a fax cannot be had; it will be tried again", "error", err)
+		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: "the pages could not be fetched from the bucket"})
+		return false
+	}
+	if err := k.drawForCall(a); err != nil {
+		k.conclude(fax.Result{Cause: fax.Document, Code: fax.NoCode, Text: err.Error()})
+		return false
+	}
+	return true
 }
 
 // told is what the switch is told of the call.

@@ -153,7 +153,7 @@ func (s settings) patient() (p doctor.Patient, done func()) {
 		Switch:   config.Link,
 		Gateways: config.Names(),
 		T38:      config.T38,
-		Route:    config.Route,
+		Route:    config.Dialplan,
 		Door:     func() (*doctor.Door, error) { return doctor.Listen(config.Socket, config.Advertise) },
 	}
 	p.Switch.Address, p.Switch.Password = config.Switch.Address, config.Switch.Password
