@@ -124,13 +124,15 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+const webpLossless = "UklGRigAAABXRUJQVlA4TBsAAAAvH8AHAA8w//M///MfeBALJvOXjqA/ov9BvQEA"
+
 func TestWebP(t *testing.T) {
 	t.Parallel()
 	f := open(t, document.Config{})
 	// 32 × 32 pixels, the left half black, the right half white.
 	for name, text := range map[string]string{
 		"lossy":    "UklGRjYAAABXRUJQVlA4ICoAAACwAgCdASogACAAPikQhkKhoQ36AAwBQlpAACxX/QAA/v7QTj/3S8AAAAA=",
-		"lossless": "UklGRigAAABXRUJQVlA4TBsAAAAvH8AHAA8w//M///MfeBALJvOXjqA/ov9BvQEA",
+		"lossless": webpLossless,
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := base64.StdEncoding.DecodeString(text)

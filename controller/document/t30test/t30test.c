@@ -1,7 +1,10 @@
 /* Sends a fax TIFF through a real T.30 engine (Debian's libspandsp) to a second
  * one in memory, and compares what arrives with what was sent, pixel by pixel.
  *
- *   t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain
+ *   t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain v17|v29|v27ter mmr|mr|mh
+ *
+ * The sender can do everything; the receiver has no faster modem and no better
+ * compression than those named.
  *
  * Exit status 0 only if both sides ended with T30_ERR_OK and every pixel is the
  * same. Prints one line on what happened; the seconds are the call's, not ours.
@@ -46,16 +49,16 @@ static int packet(t38_core_state_t *core, void *user, const uint8_t *buf, int le
     return t38_core_rx_ifp_packet(side->peer, buf, len, side->sequence++);
 }
 
-static void configure(struct side *side, int ecm)
+static void configure(struct side *side, int ecm, int modems, int compressions)
 {
     t30_set_ecm_capability(side->t30, ecm);
+    t30_set_supported_compressions(side->t30, compressions);
     /* The same as FreeSWITCH's mod_spandsp offers. */
-    t30_set_supported_compressions(side->t30, T30_SUPPORT_T4_1D_COMPRESSION | T30_SUPPORT_T4_2D_COMPRESSION | T30_SUPPORT_T6_COMPRESSION);
     t30_set_supported_resolutions(side->t30, T30_SUPPORT_STANDARD_RESOLUTION | T30_SUPPORT_FINE_RESOLUTION | T30_SUPPORT_SUPERFINE_RESOLUTION
                                                  | T30_SUPPORT_R8_RESOLUTION | T30_SUPPORT_R16_RESOLUTION);
     t30_set_supported_image_sizes(side->t30, T30_SUPPORT_US_LETTER_LENGTH | T30_SUPPORT_US_LEGAL_LENGTH | T30_SUPPORT_UNLIMITED_LENGTH
                                                  | T30_SUPPORT_215MM_WIDTH);
-    t30_set_supported_modems(side->t30, T30_SUPPORT_V29 | T30_SUPPORT_V27TER | T30_SUPPORT_V17);
+    t30_set_supported_modems(side->t30, modems);
     t30_set_phase_e_handler(side->t30, phase_e, side);
 }
 
@@ -90,10 +93,19 @@ static int differences(TIFF *a, TIFF *b, int *rows)
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain\n");
+    if (argc != 7) {
+        fprintf(stderr, "usage: t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain v17|v29|v27ter mmr|mr|mh\n");
         return 2;
     }
+    int modems = T30_SUPPORT_V27TER, compressions = T30_SUPPORT_T4_1D_COMPRESSION;
+    if (strcmp(argv[5], "v27ter") != 0)
+        modems |= T30_SUPPORT_V29;
+    if (strcmp(argv[5], "v17") == 0)
+        modems |= T30_SUPPORT_V17;
+    if (strcmp(argv[6], "mh") != 0)
+        compressions |= T30_SUPPORT_T4_2D_COMPRESSION;
+    if (strcmp(argv[6], "mmr") == 0)
+        compressions |= T30_SUPPORT_T6_COMPRESSION;
     int t38 = strcmp(argv[3], "t38") == 0, ecm = strcmp(argv[4], "ecm") == 0;
     struct side side[2] = {0}; /* the sender, the receiver */
     for (int i = 0; i < 2; i++) {
@@ -105,7 +117,11 @@ int main(int argc, char **argv)
             fax_set_transmit_on_idle(side[i].fax, 1);
             side[i].t30 = fax_get_t30_state(side[i].fax);
         }
-        configure(&side[i], ecm);
+        if (i == 0)
+            configure(&side[i], 1, T30_SUPPORT_V29 | T30_SUPPORT_V27TER | T30_SUPPORT_V17,
+                      T30_SUPPORT_T4_1D_COMPRESSION | T30_SUPPORT_T4_2D_COMPRESSION | T30_SUPPORT_T6_COMPRESSION);
+        else
+            configure(&side[i], ecm, modems, compressions);
     }
     if (t38)
         for (int i = 0; i < 2; i++)
@@ -151,7 +167,9 @@ int main(int argc, char **argv)
         printf("%d pages received, %d sent, more in the file: %d\n", pages, side[0].stats.pages_tx, more);
         return 1;
     }
-    printf("pages %d rows %d wrong %d rate %d ecm %d seconds %d\n", pages, total, wrong,
-           side[0].stats.bit_rate, side[0].stats.error_correcting_mode, tick / 50);
+    static const char *const coding[] = {
+        [T4_COMPRESSION_ITU_T4_1D] = "mh", [T4_COMPRESSION_ITU_T4_2D] = "mr", [T4_COMPRESSION_ITU_T6] = "mmr"};
+    printf("pages %d rows %d wrong %d rate %d ecm %d coding %s seconds %d\n", pages, total, wrong,
+           side[0].stats.bit_rate, side[0].stats.error_correcting_mode, coding[side[0].stats.encoding], tick / 50);
     return wrong != 0;
 }
