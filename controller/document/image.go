@@ -83,10 +83,15 @@ func (f *Folder) drawTIFF(ctx context.Context, in *os.File, to *faxWriter) error
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if twoDimensional := d.tag(tagCompression) == 3 && d.tag(tagT4Options)&1 != 0; twoDimensional {
-			return fax.Errorf(fax.BadDocument, "Page %d of the TIFF is in two-dimensional Group 3 coding, which is not read; save it with Group 4 or as PDF", n+1)
+		var p picture
+		switch d.tag(tagCompression) {
+		case 2, 3: // Group 3
+			p, err = decodeGroup3(in, d)
+		case 6, 7:
+			err = fax.Errorf(fax.BadDocument, "Page %d of the TIFF is a JPEG inside, which is not read; save it as JPEG or PDF", n+1)
+		default:
+			p, err = decode(&tiffPage{ReaderAt: in, at: d.at}, TIFF)
 		}
-		p, err := decode(&tiffPage{ReaderAt: in, at: d.at}, TIFF)
 		if err != nil {
 			return err
 		}
@@ -194,8 +199,8 @@ func decode(r io.ReadSeeker, kind Kind) (picture, error) {
 	if err != nil {
 		return picture{}, damagedPicture(kind, err)
 	}
-	if config.Width <= 0 || config.Height <= 0 || config.Width > maxPixels/config.Height {
-		return picture{}, fax.Errorf(fax.BadDocument, "The picture has %d × %d pixels, more than %d million; make it smaller", config.Width, config.Height, maxPixels/1_000_000)
+	if err := pixelLimit(config.Width, config.Height); err != nil {
+		return picture{}, err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return picture{}, err

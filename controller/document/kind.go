@@ -117,6 +117,7 @@ func (s *sniffer) Close() error {
 // try; none of them can be faxed as it is.
 var foreign = []struct{ magic, name string }{
 	{"%!PS", "PostScript"},
+	{"II+\x00", "a BigTIFF"}, {"MM\x00+", "a BigTIFF"},
 	{"<!DOCTYPE html", "HTML"}, {"<!doctype html", "HTML"}, {"<html", "HTML"}, {"<HTML", "HTML"},
 }
 

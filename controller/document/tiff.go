@@ -13,8 +13,10 @@ const (
 	tagLength         = 257
 	tagCompression    = 259
 	tagPhotometric    = 262
+	tagFillOrder      = 266
 	tagOffsets        = 273
 	tagOrientation    = 274
+	tagRowsPerStrip   = 278
 	tagCounts         = 279
 	tagXResolution    = 282
 	tagYResolution    = 283
