@@ -198,7 +198,7 @@ func (a *administration) refuse(texts map[string]*string) error {
 		switch {
 		case !ok || text == nil:
 		case effectOf(f) == api.Never:
-			return fax.Errorf(fax.Conflict, "%s must be known before the database is: set it in the environment of the daemon", spelling(f.Name, name))
+			return fax.Errorf(fax.Conflict, "%s can only be set where the daemon is started: in its environment", spelling(f.Name, name))
 		case a.layers.set[name] == api.FromEnvironment:
 			return fax.Errorf(fax.Conflict, "%s is set in the environment of the daemon: change it there, or remove it there first", name)
 		case a.layers.set[name] == api.FromFlag:

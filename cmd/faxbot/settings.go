@@ -22,8 +22,9 @@ import (
 // one place. The environment's names are those that deployments of the original
 // Faxbot have. Administrators can store most of them, beneath flags and
 // environment (layers.go): "apply" says which of those take effect now, and
-// which never, because they must be known before the database is; the others do
-// at the next start.
+// which never: those that must be known before the database is, and those that
+// name a folder, since no request decides where files are; the others do at the
+// next start.
 type settings struct {
 	HTTP    httpSettings    `embed:"" group:"HTTP"`
 	Inside  insideSettings  `embed:"" group:"HTTP"`
@@ -56,10 +57,10 @@ type insideSettings struct {
 
 type storageSettings struct {
 	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" apply:"never" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
-	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
+	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" apply:"never" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
 	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
 	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" apply:"now" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
-	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
+	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" apply:"never" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
 	AuditDays   int    `name:"audit-days" default:"365" env:"FAXBOT_AUDIT_DAYS" placeholder:"N" validate:"min=1,max=36500" apply:"now" help:"Days that the audit log is kept (${default})."`
 	Backend     string `name:"storage-backend" default:"local" env:"STORAGE_BACKEND" apply:"never" placeholder:"local|s3" validate:"oneof=local s3" help:"Where documents are kept: in the folder, or in a bucket of S3 of which the folder is a cache (${default})."`
 	Bucket      string `name:"s3-bucket" env:"S3_BUCKET" apply:"never" placeholder:"NAME" validate:"required_if=Backend s3" help:"The bucket."`
