@@ -229,3 +229,22 @@ func TestEndpointsChange(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// What was sent to a number is found without looking at what was sent to others.
+func TestNumbersAreIndexed(t *testing.T) {
+	t.Parallel()
+	s := sqliteFile(t).open(t, "a")
+	for _, f := range []Filter{{To: "+15551230001"}, {To: "+15551230001", Owner: "a"}} {
+		where, args := f.where()
+		var steps []struct {
+			ID, Parent, NotUsed int
+			Detail              string
+		}
+		if err := s.list(t.Context(), &steps, `EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE `+where+` ORDER BY id DESC LIMIT 50`, args...); err != nil {
+			t.Fatal(err)
+		}
+		if len(steps) == 0 || !strings.Contains(steps[0].Detail, "jobs_number (to_number=?") {
+			t.Errorf("for %+v the database does %+v", f, steps)
+		}
+	}
+}

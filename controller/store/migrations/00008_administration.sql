@@ -33,4 +33,4 @@ CREATE TABLE audit (
 CREATE INDEX audit_event ON audit (event, id);
 
 -- Everything that was sent to a number.
-CREATE INDEX jobs_number ON jobs (to_number, id);
+CREATE INDEX jobs_number ON jobs (to_number, owner, id);
