@@ -49,7 +49,7 @@ type faxView struct {
 type sendCommand struct {
 	client      `embed:""`
 	following   `embed:""`
-	Files       []string `arg:"" name:"file" placeholder:"FILE" help:"PDF, text or picture; - reads standard input. Several are one fax."`
+	Files       []string `arg:"" name:"file" placeholder:"FILE" predictor:"file" help:"PDF, text or picture; - reads standard input. Several are one fax."`
 	To          string   `required:"" placeholder:"NUMBER" help:"Number to dial."`
 	Wait        bool     `help:"Follow the fax to its end."`
 	From        string   `placeholder:"NUMBER" help:"Calling number."`
@@ -176,8 +176,8 @@ func copyFile(to io.Writer, name string, in io.Reader) error {
 
 type listCommand struct {
 	client `embed:""`
-	Status string   `placeholder:"STATUS" help:"queued, in_progress, SUCCESS, FAILED or disabled."`
-	State  []string `placeholder:"STATE" help:"A finer state, as held or retry; may be repeated."`
+	Status string   `placeholder:"STATUS" predictor:"status" help:"queued, in_progress, SUCCESS, FAILED or disabled."`
+	State  []string `placeholder:"STATE" predictor:"state" help:"A finer state, as held or retry; may be repeated."`
 	To     string   `placeholder:"NUMBER" help:"Only faxes to this number."`
 	Tag    []string `placeholder:"WORD" help:"Only faxes with this tag; may be repeated."`
 	Limit  int      `default:"20" placeholder:"N" help:"How many at the most; 0 for all (${default})."`

@@ -22,7 +22,7 @@ type createKeyCommand struct {
 	client  `embed:""`
 	Name    string   `placeholder:"TEXT" help:"For people."`
 	Owner   string   `placeholder:"TEXT" help:"Who holds it."`
-	Scope   []string `placeholder:"SCOPE" help:"fax:send, fax:read, inbound:list, inbound:read, keys:manage or *; may be repeated (fax:send,fax:read)."`
+	Scope   []string `placeholder:"SCOPE" predictor:"scope" help:"fax:send, fax:read, inbound:list, inbound:read, keys:manage or *; may be repeated (fax:send,fax:read)."`
 	Expires string   `placeholder:"TIME" help:"For instance 2030-01-31T12:00:00Z (never)."`
 	Note    string   `placeholder:"TEXT" help:"Whatever there is to say."`
 	Weight  int      `default:"1" placeholder:"N" help:"Turns that its faxes get to one of another key's, 1 to 10 (${default})."`

@@ -9,8 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
+
+	"github.com/mattn/go-isatty"
 )
 
 // following is how long a fax is followed.
@@ -47,7 +50,7 @@ func (c client) follow(out io.Writer, id string, timeout time.Duration, each boo
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 	}
 	defer cancel()
-	w := &watcher{out: out, json: c.JSON, each: each}
+	w := &watcher{out: out, json: c.JSON, each: each, live: !c.JSON && isTerminal(out)}
 	for breaks := 0; ; {
 		events := w.events
 		err := c.listen(ctx, id, w)
@@ -55,6 +58,7 @@ func (c client) follow(out io.Writer, id string, timeout time.Duration, each boo
 		case w.over != nil:
 			return w.conclude()
 		case ctx.Err() != nil:
+			w.endBar()
 			return &outcome{exitUnfinished, fmt.Sprintf("fax %s has not ended within %s", id, timeout)}
 		case isRefused(err) && err.(*refusal).status < 500, errors.As(err, new(*settingsError)): //nolint:errorlint // isRefused knows
 			return err
@@ -98,6 +102,8 @@ func (c client) listen(ctx context.Context, id string, w *watcher) error {
 type watcher struct {
 	out        io.Writer
 	json, each bool
+	live       bool // a person looks on: a new bar takes the place of the one before
+	inBar      bool // the last line is a bar, and not ended yet
 
 	events int
 	last   faxView
@@ -132,6 +138,7 @@ func (w *watcher) hear(text json.RawMessage) error {
 
 func (w *watcher) tell(d faxView) {
 	say := func(format string, args ...any) {
+		w.endBar()
 		fmt.Fprintf(w.out, "%s  fax %s  "+format+"\n", append([]any{time.Now().Format(time.TimeOnly), d.ID[max(0, len(d.ID)-6):]}, args...)...)
 	}
 	if w.events == 1 {
@@ -147,6 +154,11 @@ func (w *watcher) tell(d faxView) {
 		say("answered")
 	}
 	for page := w.last.Progress.Page + 1; page <= d.Progress.Page; page++ {
+		if w.live {
+			fmt.Fprintf(w.out, "\r\x1b[K%s  page %d of %d", bar(page, d.Pages), page, d.Pages)
+			w.inBar = true
+			continue
+		}
 		say("page %d of %d arrived  %s", page, d.Pages, bar(page, d.Pages))
 	}
 	if d.State == "retry" && w.last.State != "retry" {
@@ -157,8 +169,22 @@ func (w *watcher) tell(d faxView) {
 	}
 }
 
+// endBar ends the line of a bar.
+func (w *watcher) endBar() {
+	if w.inBar {
+		fmt.Fprintln(w.out)
+	}
+	w.inBar = false
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
 // conclude makes the end of a fax into an outcome.
 func (w *watcher) conclude() error {
+	w.endBar()
 	if w.json && !w.each {
 		fmt.Fprintf(w.out, "%s\n", w.text)
 	}

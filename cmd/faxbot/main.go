@@ -42,6 +42,7 @@ type commands struct {
 	Dialplan dialplanCommand `cmd:"" help:"Print or write what FreeSWITCH's configuration needs for this daemon."`
 	Replay   replayCommand   `cmd:"" help:"Judge a recorded conversation with FreeSWITCH."`
 	Import   importCommand   `cmd:"" help:"Take over the keys and the history of an earlier Faxbot."`
+	Complete completeCommand `cmd:"" name:"completion" help:"Have your shell complete commands and flags with the tab key."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
@@ -52,19 +53,29 @@ type streams struct {
 }
 
 // run is the program: it returns the exit status.
-func run(args []string, in io.Reader, out, errout io.Writer) int {
+func run(args []string, in io.Reader, out, errout io.Writer) (status int) {
+	defer func() {
+		if e := recover(); e != nil {
+			s, ok := e.(exited)
+			if !ok {
+				panic(e)
+			}
+			status = int(s)
+		}
+	}()
 	parser, err := newParser(out, errout)
 	if err != nil {
 		fmt.Fprintln(errout, "faxbot:", err)
 		return exitUsage
 	}
-	parsed, status, err := parse(parser, args)
+	complete(parser)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(errout, "faxbot: %v\n", err)
 		return exitUsage
-	}
-	if parsed == nil {
-		return status
 	}
 	if err := parsed.Run(streams{in: in, out: out, err: errout}); err != nil {
 		fmt.Fprintf(errout, "faxbot: %v\n", err)
@@ -82,7 +93,8 @@ func run(args []string, in io.Reader, out, errout io.Writer) int {
 func newParser(out, errout io.Writer) (*kong.Kong, error) {
 	parser, err := kong.New(new(commands),
 		kong.Name("faxbot"),
-		kong.Description("Sends faxes through FreeSWITCH and knows for certain what became of every page."),
+		kong.Description("Sends faxes through FreeSWITCH and knows for certain what became of every page.\n\n"+
+			"Exit status: 0 done, 1 failed or refused, 2 wrong usage; with send --wait, resend --wait and watch it tells what became of the fax."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.Writers(out, errout),
@@ -94,28 +106,9 @@ func newParser(out, errout io.Writer) (*kong.Kong, error) {
 	return parser, forgetEmpty(parser.Model.Node)
 }
 
-// exited carries the status of a flag that ends the program, as --help does,
-// past the rest of the parser.
+// exited carries the status of what ends the program early, as --help does,
+// past the rest of it.
 type exited int
-
-// parse returns no context when a flag such as --help has said all there is to
-// say.
-func parse(parser *kong.Kong, args []string) (parsed *kong.Context, status int, err error) {
-	defer func() {
-		if e := recover(); e != nil {
-			s, ok := e.(exited)
-			if !ok {
-				panic(e)
-			}
-			parsed, status = nil, int(s)
-		}
-	}()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err = parser.Parse(args)
-	return parsed, 0, err
-}
 
 // forgetEmpty unsets the environment variables that are set to nothing: in
 // compose files and unit files that is how one leaves a setting alone.
