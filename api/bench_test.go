@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -163,7 +162,7 @@ func BenchmarkStatus(b *testing.B) {
 		}
 		server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
-			_, _ = io.WriteString(w, string(reply))
+			_, _ = w.Write(reply)
 		})}
 		go func() { _ = server.Serve(l) }()
 		defer server.Close()
