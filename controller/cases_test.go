@@ -106,7 +106,9 @@ func TestCases(t *testing.T) {
 		},
 		{
 			title: "An earlier fax found out", done: "A fax of before was delivered without V.17, after a call that could not train. This one was not called yet.",
-			edit: func(c *controller.Config) { c.Gateways = []controller.Gateway{{Name: "carrier", Channels: 1, CPS: 10000}} },
+			edit: func(c *controller.Config) {
+				c.Gateways = []controller.Gateway{{Name: "carrier", Channels: 1, CPS: 10000}}
+			},
 			run: func(h *house) fax.JobID {
 				ended(simulator.Outcome{Code: 6}, 1, 3, fax.Retry)(h)
 				h.sim.Script(number, simulator.Outcome{})
