@@ -45,22 +45,22 @@ func TestFlavoursOfTIFF(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, args := range map[string][]string{
-		"MH":                    {"-c", "g3:1d"},
-		"MH with fill":          {"-c", "g3:1d:fill"},
-		"MR":                    {"-c", "g3:2d"},
-		"MR with fill":          {"-c", "g3:2d:fill"},
-		"MR in strips":          {"-c", "g3:2d", "-r", "100"},
+		"MH":                        {"-c", "g3:1d"},
+		"MH with fill":              {"-c", "g3:1d:fill"},
+		"MR":                        {"-c", "g3:2d"},
+		"MR with fill":              {"-c", "g3:2d:fill"},
+		"MR in strips":              {"-c", "g3:2d", "-r", "100"},
 		"MR with lowest bit first":  {"-c", "g3:2d", "-f", "lsb2msb"},
-		"MMR":                   {"-c", "g4"},
-		"MMR in strips":         {"-c", "g4", "-r", "64"},
+		"MMR":                       {"-c", "g4"},
+		"MMR in strips":             {"-c", "g4", "-r", "64"},
 		"MMR with lowest bit first": {"-c", "g4", "-f", "lsb2msb"},
-		"big-endian":            {"-c", "g4", "-B"},
-		"big-endian MR":         {"-c", "g3:2d", "-B"},
-		"no compression":        {"-c", "none"},
-		"LZW":                   {"-c", "lzw"},
-		"PackBits":              {"-c", "packbits"},
-		"Deflate":               {"-c", "zip"},
-		"tiles":                 {"-c", "zip", "-t", "-w", "256", "-l", "256"},
+		"big-endian":                {"-c", "g4", "-B"},
+		"big-endian MR":             {"-c", "g3:2d", "-B"},
+		"no compression":            {"-c", "none"},
+		"LZW":                       {"-c", "lzw"},
+		"PackBits":                  {"-c", "packbits"},
+		"Deflate":                   {"-c", "zip"},
+		"tiles":                     {"-c", "zip", "-t", "-w", "256", "-l", "256"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
