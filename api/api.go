@@ -110,6 +110,7 @@ func New(c Config) *API {
 		a.shared(true),
 		route{pattern: "GET /metrics", serve: plain(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{}))},
 		a.diagnosis(),
+		a.pagesRoute(),
 	)))
 	return a
 }

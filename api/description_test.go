@@ -42,7 +42,7 @@ func TestDescriptionIsComplete(t *testing.T) {
 	t.Parallel()
 	a := New(Config{})
 	var served, described []string
-	for _, rt := range a.routes() {
+	for _, rt := range append(a.routes(), a.pagesRoute()) {
 		served = append(served, rt.pattern)
 	}
 	for path, item := range describe(t).Paths.Map() {

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"image"
 	"image/png"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +16,7 @@ import (
 	"faxbot/controller/fax"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/image/tiff"
 )
 
 // picture is a page whose pixels are as dark as shade says.
@@ -164,5 +169,78 @@ func TestFaxesWhileFaxingIsDisabled(t *testing.T) {
 	}
 	if a := s.until(id, fax.Done); a.fields["status"] != "SUCCESS" || a.fields["cause"] == "disabled" {
 		t.Errorf("%s", a.body)
+	}
+}
+
+// The switch fetches the pages of its call from the internal listener, once,
+// and they are what the preview shows; the secret in the address is in no log.
+func TestSwitchFetchesPages(t *testing.T) {
+	t.Parallel()
+	type fetch struct {
+		path   string
+		status int
+		header http.Header
+		body   []byte
+	}
+	fetches := make(chan fetch, 10)
+	inside := make(chan string, 1) // the internal listener's address
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		to := <-inside
+		inside <- to
+		res, err := http.Get("http://" + to + r.URL.Path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		fetches <- fetch{r.URL.Path, res.StatusCode, res.Header, body}
+		w.WriteHeader(res.StatusCode)
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(front.Close)
+	s := newStand(t, func(c *settings) { c.documentURL = front.URL })
+	inside <- s.internal
+	id := s.submit(nil, field("to", number), text("One\fTwo\n")).ok(202).id()
+	s.until(id, fax.Done)
+	f := <-fetches
+	if f.status != 200 || f.header.Get("Content-Type") != "image/tiff" || f.header.Get("ETag") == "" ||
+		f.header.Get("Content-Length") != strconv.Itoa(len(f.body)) || !strings.HasSuffix(f.path, ".tif") {
+		t.Errorf("%s: %d %v", f.path, f.status, f.header)
+	}
+	if len(fetches) != 0 {
+		t.Errorf("it was fetched %d times more", len(fetches))
+	}
+	page, err := tiff.Decode(bytes.NewReader(f.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := png.Decode(bytes.NewReader(s.get("/fax/" + id + "/pages/1.png").ok(200).body))
+	if err != nil || shown.Bounds() != page.Bounds() {
+		t.Fatalf("%v, %v, %v", page.Bounds(), shown, err)
+	}
+	for y := range page.Bounds().Dy() {
+		for x := range page.Bounds().Dx() {
+			a, _, _, _ := page.At(x, y).RGBA()
+			b, _, _, _ := shown.At(x, y).RGBA()
+			if a != b {
+				t.Fatalf("the pixel at %d, %d is transmitted as %d and shown as %d", x, y, a, b)
+			}
+		}
+	}
+	// The call is over.
+	s.do(request{method: "GET", path: f.path, internal: true}).want(404, fax.NotFound, "Not Found")
+	for _, strange := range []string{"/x/y.tif", "/../fax.tif", f.path[len("/_internal/pages"):] + "f"} {
+		s.do(request{method: "GET", path: "/_internal/pages" + strange, internal: true}).want(404, fax.NotFound)
+	}
+	if a := s.get(f.path); a.status != 404 {
+		t.Errorf("on the public listener: %d", a.status)
+	}
+	parts := strings.Split(f.path, "/")
+	if secret := strings.TrimSuffix(parts[len(parts)-1], ".tif"); len(secret) != 32 || strings.Contains(s.log.String(), secret) {
+		t.Errorf("%q is too short, or in the log", secret)
 	}
 }

@@ -64,6 +64,8 @@ type settings struct {
 	link freeswitch.LinkConfig
 	// route leads calls through the switch's dialplan.
 	route dialplan.Route
+
+	documentURL string // where the switch fetches pages
 }
 
 func newStand(t testing.TB, edit ...func(*settings)) *stand {
@@ -94,7 +96,8 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 	}
 	s.ctl, err = controller.New(ctx, controller.Config{
 		Store: db, Documents: docs, Link: c.link, Dialplan: c.route,
-		Socket: freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
+		Socket:      freeswitch.ListenerConfig{Address: "127.0.0.1:0"},
+		DocumentURL: c.documentURL,
 		Policy: controller.Policy{
 			Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}},
 			Switch:   controller.Switch{Address: c.link.Address, Password: c.link.Password},

@@ -41,6 +41,7 @@ type call struct {
 	searching  bool // reconciliation is under way
 	saving     bool // progress is being stored
 	saved      int  // pages
+	fetches    int  // of the pages by the switch
 }
 
 func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
@@ -102,7 +103,14 @@ func (k *call) Fax(ctx context.Context) (freeswitch.Fax, error) {
 	k.notify()
 	return freeswitch.Fax{
 		TIFF:   k.c.docs.TIFF(k.job.ID),
+		Fetch:  k.fetch(),
 		Before: dialplan.KeepRecord(k.id),
+		Unfetched: func(answer string) {
+			k.log.Error("the switch could not fetch the pages; load mod_http_cache, and let it reach FAXBOT_DOCUMENT_URL", "answer", answer)
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.verdict.unfetched = max(k.verdict.unfetched, or(answer, "no answer"))
+		},
 		Refused: func(command, answer string) {
 			k.log.Warn("the switch keeps no record of this call; load mod_db", "answer", answer)
 		},

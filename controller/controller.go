@@ -46,6 +46,10 @@ type Config struct {
 	Guests bool
 	Link   freeswitch.LinkConfig // Address, Password, Logger and Metrics are filled in
 
+	// DocumentURL is where the switch reaches Pages over HTTP, and fetches the
+	// pages of each call from; "" when it shares the document folder.
+	DocumentURL string
+
 	// Covers is a folder with templates of cover pages, NAME.txt each; "" when
 	// there are none beside the built-in design.
 	Covers string
@@ -112,7 +116,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	ctl.link = freeswitch.NewLink(c.Link, ctl.heardOnLink, ctl.linked)
 	ctl.gateways = newGateways(policy.gateways(), c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
-	if err := ctl.checkAdvertise(); err != nil {
+	if err := errors.Join(ctl.checkAdvertise(), ctl.checkDocumentURL()); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return ctl, nil

@@ -30,6 +30,7 @@ func (c *Controller) Patient() doctor.Patient {
 		Link:      c.link,
 		Gateways:  policy.Names(),
 		T38:       policy.T38,
+		Fetches:   c.config.DocumentURL,
 		Route:     c.config.Dialplan,
 		Door: func() (*doctor.Door, error) {
 			return &doctor.Door{Socket: c.config.Advertise, Probes: &c.probes, Close: func() {}, Stranger: c.listener.Stranger}, nil

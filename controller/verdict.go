@@ -33,7 +33,10 @@ type verdict struct {
 	ended    bool   // the call is over
 	hangup   string // its cause
 	refused  string // the cause with which originate failed
-	sip      int
+	// unfetched is what the switch said instead of fetching the pages; it was
+	// not told to send.
+	unfetched string
+	sip       int
 }
 
 // hear takes an event of the call's connection or of the link.
@@ -216,6 +219,8 @@ func (v *verdict) withoutEngine() (fax.Cause, string) {
 	}
 	cause := fax.CauseOfHangup(name)
 	switch {
+	case v.unfetched != "":
+		return fax.Misconfigured, fmt.Sprintf("the switch could not fetch the pages (%.80s); load mod_http_cache, and let it reach FAXBOT_DOCUMENT_URL", v.unfetched)
 	case v.sip == 401 || v.sip == 407:
 		return fax.Misconfigured, "the carrier asked for credentials that the gateway does not have"
 	case v.answered && !v.begun && name == "NO_ROUTE_DESTINATION":

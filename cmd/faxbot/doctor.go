@@ -153,6 +153,7 @@ func (s settings) patient() (p doctor.Patient, done func()) {
 		Switch:   config.Link,
 		Gateways: config.Names(),
 		T38:      config.T38,
+		Fetches:  config.DocumentURL,
 		Route:    config.Dialplan,
 		Door:     func() (*doctor.Door, error) { return doctor.Listen(config.Socket, config.Advertise) },
 	}

@@ -49,6 +49,7 @@ var rules = map[string]validator.Func{
 		_, err := dialplan.ParseRoute(f.Field().String())
 		return err == nil
 	},
+	"fetchurl": func(f validator.FieldLevel) bool { return dialplan.CheckFetchURL(f.Field().String()) == nil },
 	"callerid": func(f validator.FieldLevel) bool { return dialplan.CheckCallerID(f.Field().String()) == nil },
 	"line":     func(f validator.FieldLevel) bool { return strings.IndexFunc(f.Field().String(), unicode.IsControl) < 0 },
 	"webhook":  func(f validator.FieldLevel) bool { return webhook.CheckURL(f.Field().String()) == nil },
@@ -79,6 +80,7 @@ var advice = map[string]string{
 	"required_with TLSKey":   "set it too, or leave out --tls-key (FAXBOT_TLS_KEY)",
 	"required_with TLSCert":  "set it too, or leave out --tls-cert (FAXBOT_TLS_CERT)",
 	"required_if Backend s3": "set it to the name of a bucket, or leave out --storage-backend (STORAGE_BACKEND)",
+	"fetchurl":               "use the address of --internal-listen as FreeSWITCH reaches it, for instance http://10.0.0.5:8081",
 	"http_url":               "use an address like https://fax.example.net",
 	"word":                   "use visible characters without spaces",
 	"oneof":                  "use one of: %s",

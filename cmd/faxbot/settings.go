@@ -61,6 +61,7 @@ type storageSettings struct {
 	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
 	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" apply:"now" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
 	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" apply:"never" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
+	DocumentURL string `name:"document-url" env:"FAXBOT_DOCUMENT_URL" apply:"never" placeholder:"URL" validate:"omitempty,fetchurl" help:"Where FreeSWITCH reaches --internal-listen, to fetch the pages of each call with mod_http_cache (it shares the folder)."`
 	AuditDays   int    `name:"audit-days" default:"365" env:"FAXBOT_AUDIT_DAYS" placeholder:"N" validate:"min=1,max=36500" apply:"now" help:"Days that the audit log is kept (${default})."`
 	Backend     string `name:"storage-backend" default:"local" env:"STORAGE_BACKEND" apply:"never" placeholder:"local|s3" validate:"oneof=local s3" help:"Where documents are kept: in the folder, or in a bucket of S3 of which the folder is a cache (${default})."`
 	Bucket      string `name:"s3-bucket" env:"S3_BUCKET" apply:"never" placeholder:"NAME" validate:"required_if=Backend s3" help:"The bucket."`
@@ -171,6 +172,8 @@ func (s settings) controller() controller.Config {
 	return controller.Config{
 		Policy: s.policy(),
 		Covers: s.Storage.CoverDir,
+
+		DocumentURL: s.Storage.DocumentURL,
 		Socket: freeswitch.ListenerConfig{
 			Address: s.Socket.Listen,
 			Allow:   networks(s.Socket.Allow),

@@ -74,6 +74,7 @@ type Patient struct {
 	Link     *freeswitch.Link      // of a running daemon; Ready asks through it
 	Gateways []string              // the preferred first
 	T38      bool                  // is offered
+	Fetches  string                // the address from which the switch fetches pages; "" when it shares the folder
 	Route    dialplan.Route        // that calls take through the switch's dialplan; zero for none
 	// Door is where the switch connects answered calls; whoever asked closes
 	// it. It is not opened for Ready.

@@ -117,6 +117,10 @@ func (v *visit) fetchModule() result {
 	if said == "true" {
 		return fine("mod_http_cache is loaded")
 	}
+	if v.Fetches != "" {
+		return fails("mod_http_cache is not loaded, and FreeSWITCH is to fetch the pages with it (FAXBOT_DOCUMENT_URL)",
+			"load mod_http_cache now, and add it to modules.conf.xml")
+	}
 	return fine("mod_http_cache is not loaded, and nothing needs it: FreeSWITCH reads the document folder itself")
 }
 
@@ -197,6 +201,9 @@ func (v *visit) t38() result {
 // readsDocuments has the switch look for a file of ours and open it: seeing is
 // not reading.
 func (v *visit) readsDocuments() result {
+	if v.Fetches != "" {
+		return fine("FreeSWITCH needs not: it fetches the pages from " + v.Fetches)
+	}
 	path, text, err := v.folder.Probe()
 	if err != nil {
 		return failed(err, "FAX_DATA_DIR must name a folder that the daemon's user may write")

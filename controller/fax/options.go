@@ -64,16 +64,12 @@ func ParseTags(text string) (Tags, error) {
 		if tag = strings.TrimSpace(tag); tag == "" || slices.Contains(list, tag) {
 			continue
 		}
-		if len(tag) > MaxTag || !plainTag(tag) || len(list) == MaxTags {
+		if len(tag) > MaxTag || strings.Trim(tag, tagLetters) != "" || len(list) == MaxTags {
 			return "", Errorf(Invalid, "Tags: at most %d words of at most %d letters, digits and any of . _ : / @ -", MaxTags, MaxTag)
 		}
 		list = append(list, tag)
 	}
 	return Tags(strings.Join(list, ",")), nil
-}
-
-func plainTag(tag string) bool {
-	return strings.IndexFunc(tag, func(r rune) bool { return !strings.ContainsRune(tagLetters, r) }) < 0
 }
 
 const tagLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@-"

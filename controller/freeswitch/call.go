@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,12 @@ type Session interface {
 // Fax is what a call is to do.
 type Fax struct {
 	TIFF string // path, as the switch sees it
+	// Fetch, for a switch that does not see our files, is an api command that
+	// brings the TIFF there and is answered with its path; TIFF then counts for
+	// nothing. When the answer is no path Unfetched is told it, and the call is
+	// hung up.
+	Fetch     string
+	Unfetched func(answer string)
 	// Before are api commands to run first; an error answer to one is reported
 	// to Refused and does not stop the fax.
 	Before  []string
@@ -49,6 +56,7 @@ type Fax struct {
 // waits (t30.c: T1 35 s, T0 60 s, T2 7 s, T4 3.45 s and three tries of each
 // command, T5 65 s), so that its verdict is heard before ours.
 type Timers struct {
+	Fetch       time.Duration // until the switch has the TIFF; default 30 s, since the far end's T1 is 35 s
 	Negotiation time.Duration // from txfax to the first sign of a fax machine; default 75 s
 	Page        time.Duration // between two signs of life after that; default 70 s and 3 min for a black page
 	Result      time.Duration // from the verdict to the hangup, then we hang up; default 2 s
@@ -64,6 +72,7 @@ func (t Timers) withDefaults() Timers {
 			*v = d
 		}
 	}
+	def(&t.Fetch, 30*time.Second)
 	def(&t.Negotiation, 75*time.Second)
 	def(&t.Page, 70*time.Second+3*time.Minute)
 	def(&t.Result, 2*time.Second)
@@ -237,20 +246,26 @@ func (c *Call) drive(ctx context.Context, w *watch) error {
 	return c.begin(w, fax)
 }
 
-// begin sends the preparing commands and txfax in one piece, and reads the
-// answers.
+// begin sends the preparing commands and txfax in one piece, unless the switch
+// has to fetch the TIFF in between, and reads the answers.
 func (c *Call) begin(w *watch, fax Fax) error {
-	var b strings.Builder
-	for _, command := range append(fax.Before[:len(fax.Before):len(fax.Before)], fax.TIFF) {
-		if strings.ContainsAny(command, "\r\n") {
-			return fmt.Errorf("%q has a line break and cannot be sent", command)
-		}
+	commands := slices.Clone(fax.Before)
+	if fax.Fetch != "" {
+		commands = append(commands, fax.Fetch)
 	}
-	for _, command := range fax.Before {
+	var b strings.Builder
+	for _, command := range commands {
 		b.WriteString("api " + command + "\n\n")
 	}
-	b.WriteString("sendmsg\ncall-command: execute\nexecute-app-name: txfax\nexecute-app-arg: " + fax.TIFF + "\n\n")
-	if err := c.send(len(fax.Before)+1, b.String()); err != nil {
+	asked := len(commands)
+	if fax.Fetch == "" {
+		b.WriteString(txfax(fax.TIFF))
+		asked++
+	}
+	if strings.ContainsAny(strings.Join(commands, "")+fax.TIFF, "\r\n") {
+		return fmt.Errorf("%q has a line break and cannot be sent", append(commands, fax.TIFF))
+	}
+	if err := c.send(asked, b.String()); err != nil {
 		return err
 	}
 	for _, command := range fax.Before {
@@ -262,11 +277,24 @@ func (c *Call) begin(w *watch, fax Fax) error {
 			fax.Refused(command, strings.TrimSpace(answer))
 		}
 	}
+	if fax.Fetch != "" {
+		path, err := w.fetched(fax)
+		if err != nil || w.ended {
+			return err
+		}
+		if err := c.send(1, txfax(path)); err != nil {
+			return err
+		}
+	}
 	answer, err := w.reply()
 	if err == nil && !strings.HasPrefix(answer, "+OK") {
 		err = fmt.Errorf("txfax was refused: %.80q", answer)
 	}
 	return err
+}
+
+func txfax(path string) string {
+	return "sendmsg\ncall-command: execute\nexecute-app-name: txfax\nexecute-app-arg: " + path + "\n\n"
 }
 
 // Hangup ends the call, also while a fax runs; it takes effect within

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"time"
 
 	"faxbot/events"
 )
@@ -23,8 +25,26 @@ type watch struct {
 // reply returns the text of the next answer to a command, passing events on
 // that come before it. Answers come in the order of the commands; "-ERR …" is
 // one, and so is silence.
-func (w *watch) reply() (string, error) {
-	w.call.arm(w.call.limits.Handshake)
+func (w *watch) reply() (string, error) { return w.replyWithin(w.call.limits.Handshake) }
+
+// fetched returns where the switch has put the TIFF that it was told to fetch.
+func (w *watch) fetched(fax Fax) (string, error) {
+	answer, err := w.replyWithin(w.call.timers.Fetch)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		answer = "no answer within " + w.call.timers.Fetch.String()
+	} else if err != nil {
+		return "", err
+	}
+	path := strings.TrimSpace(answer)
+	if err == nil && path != "" && !strings.HasPrefix(path, "-") && !strings.ContainsAny(path, "\r\n") {
+		return path, nil
+	}
+	fax.Unfetched(path)
+	return "", fmt.Errorf("the switch did not fetch the TIFF: %.80q", path)
+}
+
+func (w *watch) replyWithin(d time.Duration) (string, error) {
+	w.call.arm(d)
 	for {
 		f, err := w.call.reader.next()
 		if err != nil {

@@ -92,6 +92,8 @@ func (s *Switch) apiCommand(text string) string {
 		return strconv.FormatBool(s.has(arg))
 	case "file_exists":
 		return s.fileExists(arg)
+	case "http_get":
+		return s.cache.get(s.now().over, arg, s.newUUID())
 	case "curl":
 		return s.curl(arg)
 	case "strmicroepoch":

@@ -42,7 +42,7 @@ func (s *Switch) has(module string) bool {
 
 // provider is the module that a command comes from, where that is not
 // mod_commands.
-var provider = map[string]string{"db": "mod_db", "curl": "mod_curl", "strmicroepoch": "mod_dptools", "sofia": "mod_sofia"}
+var provider = map[string]string{"db": "mod_db", "curl": "mod_curl", "strmicroepoch": "mod_dptools", "sofia": "mod_sofia", "http_get": "mod_http_cache"}
 
 // broken plays a switch that does not get as far as the password (mod_event_socket.c,
 // listener_run).

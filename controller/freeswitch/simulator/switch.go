@@ -48,6 +48,7 @@ type Switch struct {
 	library  *library
 	ledger   ledger
 	memory   memory
+	cache    cache
 
 	sessions atomic.Uint32 // made so far
 	sequence atomic.Uint64 // of events
@@ -167,7 +168,7 @@ func (s *Switch) Run(ctx context.Context) error {
 		s.serve(newLink(s, conn, nil))
 	}
 	s.work.Wait()
-	return errors.Join(err, s.ledger.close(), s.memory.close())
+	return errors.Join(err, s.ledger.close(), s.memory.close(), s.cache.close())
 }
 
 // shut ends everything that runs.
