@@ -121,7 +121,7 @@ func backupAndRestore(t *testing.T, old, fresh string) {
 	waits := d.faxbot("send", document, "--to=+15551230002", "--send-at="+time.Now().Add(8*time.Second).UTC().Format(time.RFC3339))
 	script("backup.sh", old, documents)
 	script("backup.sh", old, documents) // the next day
-	d.faxbot("watch", waits.ID) // it arrives, which the backup does not know
+	d.faxbot("watch", waits.ID)         // it arrives, which the backup does not know
 	d.end()
 	calls := strings.Count(read(t, ledger), `"dial"`)
 
