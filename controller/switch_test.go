@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"faxbot/controller"
+	"faxbot/controller/doctor"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
@@ -16,6 +17,16 @@ import (
 // farEnds are the numbers that the suite dials. An empty one is not there, and
 // its calls are skipped.
 type farEnds struct{ machine, busy, person, nobody string }
+
+// testDoctor has a doctor find nothing wrong with a switch that works.
+func testDoctor(t *testing.T, h *house) {
+	t.Helper()
+	for _, f := range doctor.Examine(t.Context(), h.Patient()) {
+		if f.Outcome == doctor.Fails {
+			t.Errorf("%s: %s", f.Check, f.Detail())
+		}
+	}
+}
 
 // The calls that every switch must carry alike, simulated or real.
 func testCalls(t *testing.T, h *house, far farEnds) {
@@ -62,6 +73,7 @@ func testCalls(t *testing.T, h *house, far farEnds) {
 func TestSimulatedSwitch(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, simulator.Config{Speed: 20}, nil)
+	testDoctor(t, h)
 	testCalls(t, h, farEnds{machine: "15551230040", busy: "1555991017", person: "1555994001", nobody: "1555991001"})
 }
 
@@ -86,5 +98,6 @@ func TestRealSwitch(t *testing.T) {
 	h.link = freeswitch.LinkConfig{Name: "test", Address: f[0], Password: f[1]}
 	h.open(func(c *controller.Config) { c.Gateways, c.Grace = gatewaysNamed(f[2]), 15*time.Second })
 	t.Cleanup(func() { h.close() })
+	testDoctor(t, h)
 	testCalls(t, h, farEnds{machine: f[3], busy: f[4], person: f[5], nobody: f[6]})
 }

@@ -17,6 +17,7 @@ func (v *visit) checks() []check {
 		{"bucket", "asked whether it exists", true, []string{"documents"}, (*visit).bucket},
 		{"disk", "statfs of the document folder", true, []string{"documents"}, (*visit).disk},
 		{"ghostscript", "gs --version", true, []string{"documents"}, (*visit).ghostscript},
+		{"helpers", "looked for soffice and mutool", false, []string{"documents"}, (*visit).helpers},
 		{"drawing", "had a PDF drawn as a fax, and removed it", false, []string{"ghostscript", "disk", "bucket"}, (*visit).drawing},
 
 		{"switch", "TCP connection to the event socket, and its greeting", true, nil, (*visit).reach},

@@ -231,6 +231,18 @@ func (v *visit) ghostscript() result {
 	return fine("Ghostscript " + version)
 }
 
+// helpers are programs that nobody must have.
+func (v *visit) helpers() result {
+	found := "LibreOffice reads office documents"
+	if missing := v.folder.MissingOffice(); len(missing) > 0 {
+		found = "office documents are refused, or some of them: apt-get install " + strings.Join(missing, " ") + " if you want them"
+	}
+	if !v.folder.HasMuPDF() {
+		return fine(found + "; plain PDFs are drawn several times faster with MuPDF (apt-get install mupdf-tools)")
+	}
+	return fine(found + "; MuPDF draws plain PDFs")
+}
+
 func (v *visit) drawing() result {
 	began := time.Now()
 	if err := v.folder.TryDrawing(v.ctx); err != nil {

@@ -29,6 +29,21 @@ func (f *Folder) CheckBucket(ctx context.Context) error {
 	return f.Bucket.Check(ctx)
 }
 
+// MissingOffice lists the packages without which some office documents are
+// refused.
+func (f *Folder) MissingOffice() []string {
+	var missing []string
+	for _, o := range offices {
+		if f.reads(o.kinds[0]) != nil {
+			missing = append(missing, o.packaged)
+		}
+	}
+	return missing
+}
+
+// HasMuPDF says whether plain PDFs are drawn the quick way.
+func (f *Folder) HasMuPDF() bool { return f.mupdf() != "" }
+
 // CheckWritable writes a file, syncs and removes it.
 func (f *Folder) CheckWritable() error {
 	probe := filepath.Join(f.stage, rand.Text())
