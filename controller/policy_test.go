@@ -131,6 +131,8 @@ func TestApplyAddressOfDeadSwitch(t *testing.T) {
 	second := simulator.RunT(t, simulator.Config{Speed: 200})
 	h.apply(func(p *controller.Policy) { p.Switch.Address = "127.0.0.1:1" })
 	eventually(t, "the link is down", func() bool { return !h.linkUp() })
+	h.apply(func(p *controller.Policy) { p.Switch.Address, p.Disabled = second.Addr(), true })
+	eventually(t, "the link is up", h.linkUp) // also while nobody is called
 	h.apply(func(p *controller.Policy) { p.Switch.Address = second.Addr() })
 	h.until(h.submit("15551230057", 1), fax.Done)
 	if len(second.Ledger()) == 0 {

@@ -22,7 +22,8 @@ type Gateway struct {
 	CPS      float64 // new calls per second; default 10
 }
 
-// Route lists the gateways for the numbers with a prefix.
+// Route lists the gateways for the numbers with a prefix. One that is in several
+// lists has the limits with which it comes first.
 type Route struct {
 	Prefix   string // of the number as it is dialled: "+49", "0"
 	Gateways []Gateway

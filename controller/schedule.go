@@ -36,7 +36,7 @@ const longestSleep = 10 * time.Second
 
 // claim places what may be placed now and returns how long to sleep.
 func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
-	if c.policy.Load().Disabled || c.moving() || c.link.Up() != nil {
+	if c.moving() || c.policy.Load().Disabled || c.link.Up() != nil {
 		return longestSleep // another policy, the end of a call, or linked, wakes us
 	}
 	channels, lines := c.gateways.channels()
