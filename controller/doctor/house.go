@@ -51,7 +51,10 @@ func (v *visit) user() result {
 			return fails("this is root, but the documents belong to "+p.Owner+": what root may do says nothing, and files of root would be in the way",
 				"sudo -u "+p.Owner+" faxbot doctor, with the daemon's environment")
 		}
-		return fine("the daemon's")
+		if p.Bound {
+			return fine("this is the daemon")
+		}
+		return fine("not root among files of another user; run it as the daemon's")
 	})
 }
 
