@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -139,10 +140,13 @@ func (a *API) diagnosis() route {
 // diagnose answers POST /admin/diagnostics/run: everything is tried afresh, also
 // a call that leads nowhere. One at a time is enough.
 func (a *API) diagnose(w http.ResponseWriter, r *http.Request, _ principal) error {
+	patient, err := a.patient(r)
+	if err != nil {
+		return err
+	}
+	patient.Premises = a.terms.Load().Premises
 	a.examining.Lock()
 	defer a.examining.Unlock()
-	patient := a.config.Controller.Patient()
-	patient.Premises = a.terms.Load().Premises
 	list := doctor.Examine(r.Context(), patient)
 	_, checks := judged(list, true)
 	issues, warnings := []string{}, []string{}
@@ -160,6 +164,29 @@ func (a *API) diagnose(w http.ResponseWriter, r *http.Request, _ principal) erro
 		"summary": map[string]any{"healthy": len(issues) == 0, "critical_issues": issues, "warnings": warnings},
 	})
 	return nil
+}
+
+// patient is the daemon as it is, or as it would be with the settings that the
+// request names: those of FreeSWITCH and the gateways, before they are stored.
+func (a *API) patient(r *http.Request) (doctor.Patient, error) {
+	var asked struct {
+		Settings json.RawMessage `json:"settings"`
+	}
+	if err := readJSON(r, &asked); err != nil || asked.Settings == nil || a.config.Settings == nil {
+		return a.config.Controller.Patient(), err
+	}
+	texts, err := textsOf(asked.Settings)
+	if err != nil {
+		return doctor.Patient{}, err
+	}
+	policy, flaws, err := a.config.Settings.Trial(texts)
+	if err != nil {
+		return doctor.Patient{}, err
+	}
+	if len(flaws) > 0 {
+		return doctor.Patient{}, flawed("These cannot be tried", flaws)
+	}
+	return a.config.Controller.PatientWith(policy)
 }
 
 // judged is what findings come to; a warning is no failure, and what was skipped

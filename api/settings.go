@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"faxbot/controller"
 	"faxbot/controller/fax"
+	"faxbot/dialplan"
 )
 
 // Settings are what the daemon works with: defaults, beneath them what
@@ -22,6 +24,11 @@ type Settings interface {
 	// With dry it only says what would be wrong. Flaws belong to settings that
 	// cannot be used; the error is a refusal of the whole.
 	Change(ctx context.Context, texts map[string]*string, dry bool) ([]Flaw, error)
+	// Trial is what calls would be placed by with these texts, before anything
+	// is stored.
+	Trial(texts map[string]*string) (controller.Policy, []Flaw, error)
+	// Site is what FreeSWITCH must be told about the daemon as it is now.
+	Site() (dialplan.Site, error)
 	// Export is an environment file of all settings but the secrets, which it
 	// names.
 	Export() string
@@ -76,6 +83,7 @@ func (a *API) settingRoutes() []route {
 		{"PUT /admin/settings", keysManage, a.changeSettings},
 		{"POST /admin/settings/validate", keysManage, a.validateSettings},
 		{"GET /admin/settings/export", keysManage, a.exportSettings},
+		{"POST /admin/freeswitch-files", keysManage, a.freeswitchFiles},
 	}
 }
 
@@ -110,13 +118,17 @@ func (a *API) changeSettings(w http.ResponseWriter, r *http.Request, who princip
 		return err
 	}
 	if len(flaws) > 0 {
-		var lines []string
-		for _, f := range flaws {
-			lines = append(lines, f.Detail)
-		}
-		return &fax.Error{Problem: badField, Detail: "Nothing was changed: " + strings.Join(lines, "; ")}
+		return flawed("Nothing was changed", flaws)
 	}
 	return a.listSettings(w, r, who)
+}
+
+func flawed(what string, flaws []Flaw) error {
+	var lines []string
+	for _, f := range flaws {
+		lines = append(lines, f.Detail)
+	}
+	return &fax.Error{Problem: badField, Detail: what + ": " + strings.Join(lines, "; ")}
 }
 
 // validateSettings answers POST /admin/settings/validate: what PUT would say.
@@ -146,6 +158,10 @@ func settingsOf(r *http.Request) (map[string]*string, error) {
 	if err := readJSON(r, &raw); err != nil {
 		return nil, err
 	}
+	return textsOf(raw)
+}
+
+func textsOf(raw json.RawMessage) (map[string]*string, error) {
 	var given map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()

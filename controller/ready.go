@@ -8,8 +8,18 @@ import (
 )
 
 // Patient is this daemon as a doctor sees it, without its Premises.
-func (c *Controller) Patient() doctor.Patient {
-	policy := c.policy.Load()
+func (c *Controller) Patient() doctor.Patient { return c.patient(c.policy.Load()) }
+
+// PatientWith is what it would be with another policy, before that is applied.
+func (c *Controller) PatientWith(p Policy) (doctor.Patient, error) {
+	policy, err := p.checked()
+	if err != nil {
+		return doctor.Patient{}, err
+	}
+	return c.patient(policy), nil
+}
+
+func (c *Controller) patient(policy *Policy) doctor.Patient {
 	to := c.config.Link
 	to.Address, to.Password = policy.Switch.Address, policy.Switch.Password
 	return doctor.Patient{

@@ -33,9 +33,10 @@ type Site struct {
 
 	Port     int    // of the event socket
 	Password string // of the event socket
-	// From is where the daemon connects to the event socket from; empty is the
-	// same host.
-	From []netip.Prefix
+	// From is where the daemon connects to the event socket from. It may be
+	// empty unless FreeSWITCH is Remote, on another host than the daemon.
+	From   []netip.Prefix
+	Remote bool
 
 	StationID string // of faxes that name none
 	Header    string // the same
@@ -119,6 +120,17 @@ func Files(s Site, parts ...Part) ([]File, error) {
 	return files, nil
 }
 
+// Left says why Files leaves out what it leaves out when no part is named.
+func Left(s Site) []error {
+	var why []error
+	for _, part := range Parts {
+		if err := s.lacks(part); err != nil {
+			why = append(why, err)
+		}
+	}
+	return why
+}
+
 // layout says where things are in FreeSWITCH's configuration folder. What is
 // included from a folder is included in alphabetical order: the hook must be
 // set before the call goes to the socket, where it stays.
@@ -144,6 +156,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{"literal": lit
 
 func (s Site) lacks(p Part) error {
 	switch {
+	case p == EventSocketPart && s.Remote && len(s.From) == 0:
+		return fmt.Errorf("%w for the event socket: FreeSWITCH runs on another host; say where the daemon connects from (--from)", ErrIncomplete)
 	case p == HookPart && s.HookSecret == "":
 		return fmt.Errorf("%w for the hook: without FREESWITCH_HOOK_SECRET the daemon believes no result that is posted", ErrIncomplete)
 	case p == HookPart && s.HookURL == "":

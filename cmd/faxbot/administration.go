@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,8 +14,10 @@ import (
 	"time"
 
 	"faxbot/api"
+	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/controller/store"
+	"faxbot/dialplan"
 )
 
 // administration is the settings of a daemon that runs: it stores what
@@ -24,6 +28,8 @@ type administration struct {
 	store  store.Settings
 	log    *slog.Logger
 	adopt  func(settings) error // puts into force what takes effect now; nil while nothing runs
+
+	socket, inside string // addresses that are listened on; "" while nothing runs
 
 	mu      sync.Mutex
 	stored  store.Stored
@@ -157,6 +163,44 @@ func (a *administration) List() []api.Setting {
 	return list
 }
 
+// Trial implements api.Settings.
+func (a *administration) Trial(texts map[string]*string) (controller.Policy, []api.Flaw, error) {
+	if err := a.refuse(texts); err != nil {
+		return controller.Policy{}, nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	values := maps.Clone(a.stored.Values)
+	for name, text := range texts {
+		delete(values, name)
+		if text != nil {
+			values[name] = *text
+		}
+	}
+	_, _, before := a.layers.put(a.stored.Values)
+	s, _, flaws := a.layers.put(values)
+	return s.policy(), fresh(flaws, before), nil
+}
+
+// fresh are the flaws that were not there before. What was wrong already is not
+// a change's doing, and must not keep anybody from mending it bit by bit.
+func fresh(flaws, before []api.Flaw) []api.Flaw {
+	return slices.DeleteFunc(flaws, func(f api.Flaw) bool { return slices.Contains(before, f) })
+}
+
+// Site implements api.Settings.
+func (a *administration) Site() (dialplan.Site, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.inForce
+	s.Socket.Listen, s.Inside.Listen = cmp.Or(a.socket, s.Socket.Listen), cmp.Or(a.inside, s.Inside.Listen)
+	site, err := s.site()
+	if wrong := (*settingsError)(nil); errors.As(err, &wrong) {
+		err = &fax.Error{Problem: fax.Conflict, Detail: strings.Join(wrong.lines, "; ")}
+	}
+	return site, err
+}
+
 // errFlawed keeps the store as it is.
 var errFlawed = errors.New("settings that cannot be used")
 
@@ -171,9 +215,7 @@ func (a *administration) Change(ctx context.Context, texts map[string]*string, d
 	var flaws []api.Flaw
 	judge := func(all map[string]string) error {
 		_, _, flaws = a.layers.put(all)
-		// What was wrong already is not this change's doing, and must not keep
-		// anybody from mending it bit by bit.
-		flaws = slices.DeleteFunc(flaws, func(f api.Flaw) bool { return slices.Contains(before, f) })
+		flaws = fresh(flaws, before)
 		if len(flaws) > 0 || dry {
 			return errFlawed
 		}
@@ -191,6 +233,9 @@ func (a *administration) Change(ctx context.Context, texts map[string]*string, d
 
 // refuse says what can never be changed here.
 func (a *administration) refuse(texts map[string]*string) error {
+	if err := a.misdirects(texts); err != nil {
+		return err
+	}
 	var own settings
 	for _, f := range own.flags() {
 		name := nameOf(f)
@@ -206,6 +251,19 @@ func (a *administration) refuse(texts map[string]*string) error {
 		}
 	}
 	return nil
+}
+
+// misdirects refuses to send a password of FreeSWITCH that somebody else has set
+// to an address of the sender's choice: it is worth a shell on the switch.
+func (a *administration) misdirects(texts map[string]*string) error {
+	const host, port, password = "FREESWITCH_ESL_HOST", "FREESWITCH_ESL_PORT", "FREESWITCH_ESL_PASSWORD"
+	if texts[host] == nil && texts[port] == nil || texts[password] != nil {
+		return nil
+	}
+	if from, ok := a.layers.set[password]; ok {
+		return fax.Errorf(fax.Conflict, "%s is set by the %s of the daemon: change the address of FreeSWITCH there, too, so that its password goes nowhere else", password, from)
+	}
+	return fax.Errorf(fax.Conflict, "Give %s along with the address: the one that is set goes to no other address", password)
 }
 
 // Export implements api.Settings.

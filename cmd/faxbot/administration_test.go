@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -107,11 +108,16 @@ func (h *house) want(name string, value any, source api.Source, pending any) {
 
 func (h *house) restart() {
 	h.t.Helper()
+	h.end()
+	h.open()
+}
+
+func (h *house) end() {
+	h.t.Helper()
 	h.serve.signal(syscall.SIGTERM)
 	if s := h.serve.status(); s != 0 {
 		h.t.Errorf("exit status %d\n%s", s, h.serve.output())
 	}
-	h.open()
 }
 
 // What administrators store takes effect, now or at the next start, and stays.
@@ -157,8 +163,9 @@ func TestSettingsAreRefused(t *testing.T) {
 	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FAX_HEADER": "Roe Ltd"}`, 409, "FAX_HEADER is set in the environment of the daemon")
 	h.put(`{"API_KEY": "another"}`, 409, "API_KEY", "can only be set where the daemon is started")
 	h.put(`{"FAX_DATA_DIR": "/etc"}`, 409, "can only be set where the daemon is started")
-	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FREESWITCH_ESL_HOST": "a/b", "FAXBOT_RING": "soon"}`, 422, "FAXBOT_RING) cannot be read: use a value like 1m")
-	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FREESWITCH_ESL_HOST": "a/b"}`, 422, `FREESWITCH_ESL_HOST) is \"a/b\": use a host`)
+	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FREESWITCH_CALLER_ID_NUMBER": "a/b", "FAXBOT_RING": "soon"}`, 422, "FAXBOT_RING) cannot be read: use a value like 1m")
+	h.put(`{"FAX_LOCAL_STATION_ID": "+1 555", "FREESWITCH_CALLER_ID_NUMBER": "a/b"}`, 422, `FREESWITCH_CALLER_ID_NUMBER) is \"a/b\": use`)
+	h.put(`{"FREESWITCH_ESL_HOST": "10.0.0.1"}`, 409, "FREESWITCH_ESL_PASSWORD is set by the environment", "goes nowhere else")
 	h.put(`{"FAXBOT_WEBHOOK_URLS": ["https://example.net/hook"]}`, 422, "FAXBOT_WEBHOOK_SECRETS) is not set")
 	h.put(`{"FREESWITCH_GATEWAY_NAME": "one,one"}`, 422, "each once")
 	h.put(`{"FAXBOT_NOTHING": 1}`, 422, "is no setting of this version")
@@ -350,5 +357,104 @@ func TestAuditLog(t *testing.T) {
 	_, text := h.admin(http.MethodGet, "/admin/logs", "")
 	if strings.Contains(string(text), "5551230511") || strings.Contains(string(text), "nobody-prints") || !strings.Contains(string(text), "0511") {
 		t.Errorf("numbers are to be masked: %s", text)
+	}
+}
+
+// What is to be tried before it is stored is tried, and nothing of it stays.
+func TestSettingsAreTried(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100")
+	other := start(t, nil, "simulate", "--listen=127.0.0.1:0", "--speed=200", "--password=other-that-nobody-prints")
+	_, port, err := net.SplitHostPort(other.await(`for="event socket" address=(\S+)`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.env = slices.DeleteFunc(h.env, func(e string) bool {
+		return strings.HasPrefix(e, "FREESWITCH_ESL_PORT=") || strings.HasPrefix(e, "FREESWITCH_ESL_PASSWORD=")
+	})
+	h.end()
+	h.begin() // with a switch that is not there
+	try := func(settings string) (failing []string) {
+		status, text := h.admin(http.MethodPost, "/admin/diagnostics/run", settings)
+		if status != 200 {
+			t.Fatalf("%s: %d %s", settings, status, text)
+		}
+		var answer struct {
+			Findings []struct{ Check, Outcome string }
+		}
+		if err := json.Unmarshal(text, &answer); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range answer.Findings {
+			if f.Outcome == "fails" {
+				failing = append(failing, f.Check)
+			}
+		}
+		return failing
+	}
+	if got := try(``); !slices.Equal(got, []string{"switch"}) {
+		t.Errorf("without a switch: %v fail", got)
+	}
+	if got := try(`{"settings": {"FREESWITCH_ESL_PORT": ` + port + `, "FREESWITCH_ESL_PASSWORD": "wrong"}}`); !slices.Equal(got, []string{"password"}) {
+		t.Errorf("with a wrong password: %v fail", got)
+	}
+	right := `{"FREESWITCH_ESL_PORT": ` + port + `, "FREESWITCH_ESL_PASSWORD": "other-that-nobody-prints"}`
+	if got := try(`{"settings": ` + right + `}`); got != nil {
+		t.Errorf("with what is right: %v fail", got)
+	}
+	if status, text := h.admin(http.MethodPost, "/admin/diagnostics/run", `{"settings": {"FREESWITCH_ESL_PORT": 0, "FREESWITCH_ESL_PASSWORD": "x"}}`); status != 422 || !strings.Contains(string(text), "These cannot be tried") {
+		t.Errorf("what cannot be: %d %s", status, text)
+	}
+	h.put(`{"FREESWITCH_ESL_PORT": `+port+`}`, 409, "Give FREESWITCH_ESL_PASSWORD along with the address")
+	if s := h.settings()["FREESWITCH_ESL_PORT"]; s.Stored {
+		t.Error("what was tried is stored")
+	}
+	h.put(right, 200)
+	_, fax := h.submit("+15551230601")
+	h.until(fax.ID, "done")
+}
+
+// What FreeSWITCH must be told comes with the daemon's own addresses and
+// secrets, and is what the command line prints.
+func TestFreeSWITCHFiles(t *testing.T) {
+	t.Parallel()
+	h := build(t, "100")
+	ask := func(body string) (files map[string]string, left []string) {
+		status, text := h.admin(http.MethodPost, "/admin/freeswitch-files", body)
+		if status != 200 {
+			t.Fatalf("%s: %d %s", body, status, text)
+		}
+		var answer struct {
+			Files []struct{ Path, Text string }
+			Left  []string `json:"left_out"`
+		}
+		if err := json.Unmarshal(text, &answer); err != nil {
+			t.Fatal(err)
+		}
+		files = map[string]string{}
+		for _, f := range answer.Files {
+			files[f.Path] = f.Text
+		}
+		return files, answer.Left
+	}
+	files, left := ask(``)
+	if len(left) != 1 || !strings.Contains(left[0], "carrier") {
+		t.Errorf("left out: %v", left)
+	}
+	hook := files["dialplan/default/10_faxbot_hook.xml"]
+	if inner := strings.TrimPrefix(h.inner, "http://"); !strings.Contains(hook, inner) || !strings.Contains(hook, "hook-that-nobody-prints") {
+		t.Errorf("the hook: %s", hook)
+	}
+	files, left = ask(`{"carrier": "sip.example.net", "username": "doe", "password": "carrier-that-nobody-prints", "shell": true}`)
+	if gateway := files["sip_profiles/external/gw_signalwire.xml"]; len(left) != 0 || !strings.Contains(gateway, "carrier-that-nobody-prints") {
+		t.Errorf("the gateway: %s; left out: %v", gateway, left)
+	}
+	if files["dialplan/default/10_faxbot_hook.xml"] == hook {
+		t.Error("the hook is the same without mod_curl")
+	}
+	for body, want := range map[string]int{`{"carrier": "a b"}`: 400, `{"from": ["x"]}`: 422, `{`: 422} {
+		if status, text := h.admin(http.MethodPost, "/admin/freeswitch-files", body); status != want {
+			t.Errorf("%s: %d %s, want %d", body, status, text, want)
+		}
 	}
 }

@@ -68,6 +68,7 @@ func open(ctx context.Context, l layers, log *slog.Logger, level *slog.LevelVar)
 		if err = d.open(ctx, administered.inForce); err == nil {
 			d.closers = append([]io.Closer{jobs}, d.closers...)
 			administered.adopt = d.adopt
+			administered.socket, administered.inside = d.controller.SocketAddr().String(), d.internal.listener.Addr().String()
 			return d, d.adopt(administered.inForce)
 		}
 		if closing := d.close(); closing != nil || !administered.retreat(err) {

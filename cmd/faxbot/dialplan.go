@@ -82,26 +82,12 @@ func (c dialplanCommand) Run(s streams) error {
 // files renders the part asked for; of all, those of which enough is known.
 func (c dialplanCommand) files(site dialplan.Site, s streams) ([]dialplan.File, error) {
 	if c.Part != "all" {
-		if dialplan.Part(c.Part) == dialplan.EventSocketPart && !c.Switch.near() && len(c.From) == 0 {
-			return nil, fmt.Errorf("%w for the event socket: FreeSWITCH runs at %s; say with --from where this daemon connects from", dialplan.ErrIncomplete, c.Switch.Host)
-		}
 		return dialplan.Files(site, dialplan.Part(c.Part))
 	}
-	var all []dialplan.File
-	for _, part := range dialplan.Parts {
-		one := c
-		one.Part = string(part)
-		files, err := one.files(site, s)
-		if errors.Is(err, dialplan.ErrIncomplete) {
-			fmt.Fprintf(s.err, "faxbot: left out: %v\n", err)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, files...)
+	for _, why := range dialplan.Left(site) {
+		fmt.Fprintf(s.err, "faxbot: left out: %v\n", why)
 	}
-	return all, nil
+	return dialplan.Files(site)
 }
 
 // write puts the files into their places: all, or none when one is in the way.
@@ -188,7 +174,7 @@ func (s settings) site() (dialplan.Site, error) {
 	return dialplan.Site{
 		Socket: socket, Route: s.Switch.route(), HookURL: hook, HookSecret: string(s.Switch.HookSecret),
 		Gateway: dialplan.Gateway{Name: gateways[0].Name},
-		Port:    s.Switch.Port, Password: string(s.Switch.Password),
+		Port:    s.Switch.Port, Password: string(s.Switch.Password), Remote: !s.Switch.near(),
 		StationID: s.Fax.StationID, Header: s.Fax.Header,
 	}, nil
 }

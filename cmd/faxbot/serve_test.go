@@ -55,9 +55,16 @@ func build(t testing.TB, speed string, env ...string) *house {
 	return h
 }
 
-// open starts serve, also again after its end. Whatever it is asked and answers
-// is held against the description.
+// open starts serve, also again after its end.
 func (h *house) open() {
+	h.t.Helper()
+	h.begin()
+	h.serve.await("command link is up")
+}
+
+// begin is open for a serve that may not find its switch. Whatever it is asked
+// and answers is held against the description.
+func (h *house) begin() {
 	h.t.Helper()
 	description, err := os.ReadFile("../../api/openapi.yaml")
 	if err != nil {
@@ -67,7 +74,6 @@ func (h *house) open() {
 	h.serve = start(h.t, h.env, "serve")
 	h.rest = "http://" + check.Tap(h.serve.await(`for=REST address=(\S+)`))
 	h.inner = "http://" + h.serve.await(`result hook" address=(\S+)`)
-	h.serve.await("command link is up")
 }
 
 type status struct {
