@@ -23,7 +23,8 @@ const guestGateway = "(dialplan)"
 // script has placed for a fax of ours. It never makes a second call of one: the
 // same claim that precedes each of our own calls decides. nil refuses it.
 func (c *Controller) receive(conn *freeswitch.Call, said *events.Connected) freeswitch.Session {
-	log := c.log.With("call", said.UUID, "fax", said.JobID)
+	id, _ := fax.ParseJobID(said.JobID) // no other text of a stranger is logged
+	log := c.log.With("call", fmt.Sprintf("%.40s", said.UUID), "fax", id)
 	if !c.config.Guests {
 		log.Warn("a call that is not ours is refused; set FAXBOT_GUEST_CALLS if its dialplan places it for us")
 		return nil

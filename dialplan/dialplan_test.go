@@ -110,6 +110,15 @@ func FuzzOriginate(f *testing.F) {
 		if strings.Count(s, "'") != 2 || strings.Count(s, " ") != 4 {
 			t.Fatal(s)
 		}
+		told, err := c.Instruct()
+		if err != nil || strings.Count(told, " ") != 2 || strings.ContainsAny(told, "{}'\"`$\\\r\n^") {
+			t.Fatal(told, err)
+		}
+		for _, pair := range strings.Split(told, ";") {
+			if strings.Count(pair, "=") != 1 {
+				t.Fatal(told)
+			}
+		}
 	})
 }
 

@@ -76,7 +76,11 @@ func parseOriginate(args string) (o order, ok bool) {
 		return o, true
 	}
 	o.extn = []string{extn, "XML", "default"}
-	copy(o.extn[1:], argv[2:min(len(argv), 4)])
+	for i, word := range argv[2:min(len(argv), 4)] {
+		if !strings.EqualFold(word, "undef") {
+			o.extn[1+i] = word
+		}
+	}
 	return o, true
 }
 

@@ -69,6 +69,16 @@ func TestParseOriginate(t *testing.T) {
 			t.Errorf("%s:\n got %+v %v", tt.text, o, ok)
 		}
 	}
+	for text, want := range map[string][]string{
+		"sofia/gateway/g/1 faxbot":                                {"faxbot", "XML", "default"},
+		"sofia/gateway/g/1 faxbot XML out":                        {"faxbot", "XML", "out"},
+		"sofia/gateway/g/1 faxbot undef UNDEF name 1555 9":        {"faxbot", "XML", "default"},
+		"{a='x y'}sofia/gateway/g/1 'two words' 'XML' 'out side'": {"two words", "XML", "out side"},
+	} {
+		if o, ok := parseOriginate(text); !ok || !slices.Equal(o.extn, want) || o.number != "1" {
+			t.Errorf("%s: %q %v", text, o.extn, ok)
+		}
+	}
 	if _, ok := parseOriginate("sofia/gateway/g/1"); ok {
 		t.Error("an originate without an application was accepted")
 	}
