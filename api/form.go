@@ -129,7 +129,7 @@ var rules = map[string]string{
 	"deadline":     "use a time in the future like 2030-01-31T12:00:00Z",
 	"header":       "use at most 50 bytes of printable text",
 	"station_id":   "use at most 20 bytes of printable text",
-	"callback_url": "use an address like https://example.net/hook; the daemon must have a secret for webhooks",
+	"callback_url": "use an address like https://example.net/hook that is in no private network; the daemon must have a secret for webhooks",
 	"window":       "use hours like 08:00-18:00, by the clock at the number, or always",
 	"gateway":      "use 1 to 64 letters, digits, dots, dashes and underscores, or several names with commas between them",
 	"resolution":   "use standard, fine or superfine",

@@ -47,7 +47,7 @@ func TestDeadWebhooks(t *testing.T) {
 
 func TestCallbacksAreJudged(t *testing.T) {
 	t.Parallel()
-	const detail = "Invalid callback_url: use an address like https://example.net/hook; the daemon must have a secret for webhooks"
+	const detail = "Invalid callback_url: use an address like https://example.net/hook that is in no private network; the daemon must have a secret for webhooks"
 	own := field("callback_url", "https://own.example/hook")
 	newStand(t).submit(nil, field("to", number), own, text("x\n")).want(422, "invalid_field", detail)
 	s := newStand(t, func(c *settings) { c.api.CheckCallback = func(string) error { return errors.New("no") } })

@@ -14,17 +14,28 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"faxbot/api"
 	"faxbot/controller/store"
 )
+
+// described is the description of REST.
+var described = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../../api/openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return legacy.NewRouter(doc)
+})
 
 // admin sends a request of an administrator and holds it and the reply against
 // the description.
@@ -36,12 +47,7 @@ func (h *house) admin(method, path, body string) (status int, reply []byte) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	doc, err := openapi3.NewLoader().LoadFromFile("../../api/openapi.yaml")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	doc.Servers = nil
-	router, err := legacy.NewRouter(doc)
+	router, err := described()
 	if err != nil {
 		h.t.Fatal(err)
 	}
