@@ -28,6 +28,8 @@
 //
 // # Folder
 //
+// With a bucket (Config.Bucket) the folder is a cache of it; see copy.go.
+//
 //	DIR/incoming/<process>/          uploads and conversions under way; swept by Open
 //	DIR/<6 hex>/<job id>/1.pdf …     what was submitted, mode 0600
 //	DIR/<6 hex>/<job id>/fax.tiff    what is transmitted, mode 0640

@@ -66,11 +66,13 @@ func (f Filter) where() (string, []any) {
 	for _, tag := range f.Tags {
 		add("id IN (SELECT job_id FROM tags WHERE tag = ?)", tag)
 	}
-	if f.Status == fax.StatusDisabled { // a held job may have either
+	switch f.Status { // a held job may have either
+	case fax.StatusDisabled:
 		f.Status = fax.StatusQueued
 		add("state = 'held' AND cause = ?", fax.Disabled)
-	} else if f.Status == fax.StatusQueued {
+	case fax.StatusQueued:
 		add("NOT (state = 'held' AND cause = ?)", fax.Disabled)
+	default:
 	}
 	if f.States != nil || f.Status != "" {
 		var words []string
