@@ -45,6 +45,10 @@ type earlierJobRow struct {
 	UpdatedAt stamp   `db:"updated_at"`
 }
 
+// earlierKeyColumns are all that a key had; what it has besides is as in a new
+// one.
+const earlierKeyColumns = `id, key_id, name, owner, key_hash, scopes, created_at, last_used_at, expires_at, revoked_at, note`
+
 type earlierKey struct {
 	RowID string `db:"id"`
 	keyRow
@@ -119,7 +123,7 @@ func (e *Earlier) read(ctx context.Context, db *sqlx.DB) error {
 	if err := tx.GetContext(ctx, &n, has); err != nil || n == 0 {
 		return err
 	}
-	if err := tx.SelectContext(ctx, &e.keys, `SELECT id, `+keyColumns+` FROM api_keys ORDER BY created_at, key_id`); err != nil {
+	if err := tx.SelectContext(ctx, &e.keys, `SELECT `+earlierKeyColumns+` FROM api_keys ORDER BY created_at, key_id`); err != nil {
 		return err
 	}
 	for _, k := range e.keys {
@@ -194,7 +198,7 @@ func (s *Store) Import(ctx context.Context, e Earlier) (jobs, keys int, err erro
 	err = s.commit(ctx, func(ctx context.Context, tx session) (err error) {
 		jobs, err = insertNew(ctx, tx, "jobs", jobColumns+", idempotency_key, idempotency_digest, purged_at", jobRows)
 		if err == nil {
-			keys, err = insertNew(ctx, tx, "api_keys", "id, "+keyColumns, e.keys)
+			keys, err = insertNew(ctx, tx, "api_keys", earlierKeyColumns, e.keys)
 		}
 		return err
 	})
@@ -225,9 +229,8 @@ func insertNew[T any](ctx context.Context, tx session, table, columns string, ro
 	return added, nil
 }
 
-// findEarlier finds a fax by the id that an earlier Faxbot gave it.
-func (s *Store) findEarlier(ctx context.Context, id fax.JobID) (fax.Job, error) {
-	var row jobRow
-	err := s.get(ctx, &row, `SELECT `+jobColumns+` FROM jobs WHERE owner = '' AND idempotency_key = ? AND idempotency_key <> ''`, earlierPrefix+string(id))
-	return row.job(), orNotFound(err, "Job not found")
+// idOf returns the id of the job that had another one in an earlier Faxbot.
+func (s *Store) idOf(ctx context.Context, earlier fax.JobID) (id fax.JobID, err error) {
+	err = s.get(ctx, &id, `SELECT id FROM jobs WHERE owner = '' AND idempotency_key = ? AND idempotency_key <> ''`, earlierPrefix+string(earlier))
+	return id, orNotFound(err, "Job not found")
 }

@@ -110,6 +110,9 @@ func TestImport(t *testing.T) {
 			if first.To != "+15551230001" || !first.UpdatedAt.Equal(time.Date(2025, 9, 1, 10, 2, 0, 500e6, time.UTC)) {
 				t.Errorf("%s: by its old id: %+v", name, first)
 			}
+			if looked, _, _, err := s.Look(t.Context(), "f0000000000000000000000000000001"); err != nil || looked.ID != first.ID {
+				t.Errorf("%s: looked at by its old id: %+v, %v", name, looked, err)
+			}
 			_, err = s.Find(t.Context(), "f0000000000000000000000000000009")
 			wantProblem(t, err, fax.NotFound)
 			for state, n := range must(s.Stats(t.Context()))(t) {

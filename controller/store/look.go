@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"sync"
 
 	"github.com/jmoiron/sqlx"
@@ -19,7 +21,7 @@ type look struct {
 // Look returns all that is known of one job: it, its attempts, the first call
 // first, and what is known of its pages; nothing of those before it is
 // prepared. The caller must not change what the slices hold. It is what clients
-// ask by far the most.
+// ask by far the most. As Find, it takes the id of an earlier Faxbot, too.
 func (s *Store) Look(ctx context.Context, id fax.JobID) (fax.Job, []fax.Attempt, fax.Facts, error) {
 	at, l, ok := s.lately.find(id)
 	if !ok {
@@ -37,8 +39,14 @@ func (s *Store) look(ctx context.Context, id fax.JobID) (l look, err error) {
 		jobRow
 		Facts document[fax.Facts] `db:"facts"`
 	}
-	if err := s.get(ctx, &row, `SELECT `+jobColumns+`, facts FROM jobs WHERE id = ?`, id); err != nil {
-		return l, orNotFound(err, "Job not found")
+	err = s.get(ctx, &row, `SELECT `+jobColumns+`, facts FROM jobs WHERE id = ?`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		if id, err = s.idOf(ctx, id); err == nil {
+			return s.look(ctx, id)
+		}
+	}
+	if err != nil {
+		return l, err
 	}
 	l.job, l.facts = row.job(), row.Facts.of
 	l.attempts, err = s.Attempts(ctx, id)

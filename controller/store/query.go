@@ -100,7 +100,9 @@ func (s *Store) Find(ctx context.Context, id fax.JobID) (fax.Job, error) {
 	var row jobRow
 	err := s.get(ctx, &row, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return s.findEarlier(ctx, id)
+		if id, err = s.idOf(ctx, id); err == nil {
+			return s.Find(ctx, id)
+		}
 	}
 	return row.job(), err
 }
