@@ -30,7 +30,7 @@ type confined struct {
 // limited runs a program under limits that also hold when the daemon is gone. A
 // limit that cannot be set is already stricter. POSIX counts files in blocks of
 // 512 bytes.
-const limited = `ulimit -S -t "$1"; ulimit -H -t $(($1 + 2)); ulimit -v "$2"; ulimit -f "$3"; ulimit -c 0; shift 3; exec "$@"`
+const limited = `{ ulimit -S -t "$1"; ulimit -H -t $(($1 + 2)); ulimit -v "$2"; ulimit -f "$3"; ulimit -c 0; } 2>/dev/null; shift 3; exec "$@"`
 
 // start starts a program as far away from everything as this system allows: an
 // unprivileged user when we are root, without a network.

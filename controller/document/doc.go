@@ -10,21 +10,14 @@
 // # From grey to black and white
 //
 // Every kind of document first becomes grey pages with the pixels of the fax.
-// Text and pictures are drawn here; Ghostscript draws PDFs, and averages the
-// pixels of scans instead of leaving some out, which would lose thin lines. Then
-// ink.go decides on black and white by what surrounds a pixel.
+// Text and pictures are drawn here. Ghostscript draws PDFs, and averages the
+// pixels of scans instead of leaving some out, which would lose thin lines; MuPDF
+// does it faster where there are only letters and lines. LibreOffice makes PDFs of
+// office documents. Then ink.go decides on black and white by what surrounds a
+// pixel.
 //
-// # One interpreter for each document
-//
-// A PDF is a program by a stranger. The Ghostscript that runs it is started
-// before there is a document, since that takes ten times as long as drawing a
-// page, then draws one and ends. Interpreters that draw several would be faster
-// still under full load, but a document that takes one over could read or change
-// all later ones; a start takes its time of a processor either way. An
-// interpreter is an unprivileged user when the daemon is root; it has no network
-// where the kernel allows (Linux namespaces), can write no file, opens no file of
-// ours but the document, which has no name, and has limits of time and memory
-// that hold without the daemon.
+// A process reads one document and ends; confined.go says how far away from
+// everything else it is, and DESIGN.md why all is as it is.
 //
 // # Folder
 //
