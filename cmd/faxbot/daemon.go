@@ -69,13 +69,13 @@ func open(ctx context.Context, l layers, log *slog.Logger, level *slog.LevelVar)
 			d.closers = append([]io.Closer{jobs}, d.closers...)
 			administered.adopt = d.adopt
 			administered.socket, administered.inside = d.controller.SocketAddr().String(), d.internal.listener.Addr().String()
-			return d, d.adopt(administered.inForce)
+			return d, nil
 		}
-		if closing := d.close(); closing != nil || !administered.retreat(err) {
+		if closing := d.close(); closing != nil {
 			err = errors.Join(err, closing)
-			break
+		} else if administered.retreat(err) {
+			err = nil
 		}
-		err = nil
 	}
 	return nil, errors.Join(err, jobs.Close())
 }
@@ -140,7 +140,7 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 	})
 	d.public.serves("REST", d.rest.Server(d.rest.Public()))
 	d.internal.serves("metrics and the result hook", d.rest.Server(d.rest.Internal()))
-	return nil
+	return d.adopt(s)
 }
 
 func (d *daemon) listen(setting, address string) (net.Listener, error) {
