@@ -20,16 +20,15 @@ await() { # until the command succeeds
 ready() { curl -fsS http://127.0.0.1:8081/health/ready; }
 mode() { stat -c '%U:%G %a' "$1"; }
 
-# The settings of an administrator, and a line that is as fast as it can be.
+# The settings of an administrator.
 settle() {
-	sed -i "s/^API_KEY=.*/API_KEY=$FAXBOT_API_KEY/; s/^FREESWITCH_GATEWAY_NAME=.*/FREESWITCH_GATEWAY_NAME=carrier # ours/" /etc/faxbot/faxbot.env
-	sed -i 's/ # ours//' /etc/faxbot/faxbot.env
+	sed -i "s/^API_KEY=.*/API_KEY=$FAXBOT_API_KEY/" /etc/faxbot/faxbot.env
 	echo '# a line of the administrator' >>/etc/faxbot/faxbot.env
 }
 send() { faxbot send testfax.pdf --to +15551230001 --wait >/dev/null || die "a fax was not delivered"; }
 documents() { find /var/lib/faxbot/documents -name fax.tiff | sort | tail -1; }
 
-# install, upgrade, remove: commands; then what is the same for both kinds.
+# try KIND INSTALL UPGRADE REMOVE: a life of the package; the last three are commands.
 try() {
 	local kind=$1 install=$2 upgrade=$3 remove=$4
 	say "$kind: install"
