@@ -75,6 +75,24 @@ func (h *house) restart() {
 	h.open()
 }
 
+// setting is the value of a variable in the environment of serve.
+func (h *house) setting(name string) string {
+	for _, e := range h.env {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// forget takes variables out of it, as of the next start.
+func (h *house) forget(names ...string) {
+	h.env = slices.DeleteFunc(h.env, func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return slices.Contains(names, name)
+	})
+}
+
 func (h *house) end() {
 	h.t.Helper()
 	h.serve.signal(syscall.SIGTERM)
@@ -189,7 +207,7 @@ func TestSettingsAreRefused(t *testing.T) {
 func TestSettingsAreExported(t *testing.T) {
 	t.Parallel()
 	h := build(t, "100")
-	h.env = slices.DeleteFunc(h.env, func(e string) bool { return strings.HasPrefix(e, "FREESWITCH_HOOK_SECRET=") })
+	h.forget("FREESWITCH_HOOK_SECRET")
 	h.restart()
 	h.put(`{"FREESWITCH_HOOK_SECRET": "stored-that-nobody-prints", "FAX_HEADER": "Doe, \"Ltd\" $5 \\ `+"`id`"+`", "FAXBOT_SOCKET_ALLOW": "127.0.0.1,::1"}`, 200)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.inner+"/_internal/freeswitch/outbound_result", strings.NewReader(`{}`))
@@ -299,9 +317,7 @@ func TestSettingsAreTried(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.env = slices.DeleteFunc(h.env, func(e string) bool {
-		return strings.HasPrefix(e, "FREESWITCH_ESL_PORT=") || strings.HasPrefix(e, "FREESWITCH_ESL_PASSWORD=")
-	})
+	h.forget("FREESWITCH_ESL_PORT", "FREESWITCH_ESL_PASSWORD")
 	h.end()
 	h.begin() // with a switch that is not there
 	try := func(settings string) (failing []string) {

@@ -30,7 +30,12 @@ func TestConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "console.mjs", h.rest, h.key, letter, pictures)
+	bare := build(t, "200")
+	port := bare.setting("FREESWITCH_ESL_PORT")
+	bare.forget("FREESWITCH_ESL_PORT", "FREESWITCH_ESL_PASSWORD", "FREESWITCH_HOOK_SECRET")
+	bare.end()
+	bare.begin()
+	cmd := exec.CommandContext(t.Context(), "node", "console.mjs", h.rest, h.key, letter, pictures, bare.rest, port, "sesame-that-nobody-prints")
 	cmd.Dir = "testdata/console"
 	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
 	said, err := cmd.CombinedOutput()

@@ -10,6 +10,9 @@ import {Destinations} from './destinations.js';
 import {Keys} from './keys.js';
 import {Webhooks} from './webhooks.js';
 import {Checks} from './checks.js';
+import {Log} from './log.js';
+import {Settings} from './settings.js';
+import {Setup} from './setup.js';
 
 // pages: name in the address, title in the navigation, the scope it takes.
 const pages = [
@@ -20,6 +23,9 @@ const pages = [
   {name: 'destinations', title: 'Numbers', scope: 'fax:read', show: Destinations},
   {name: 'webhooks', title: 'Webhooks', scope: 'keys:manage', show: Webhooks},
   {name: 'keys', title: 'Keys', scope: 'keys:manage', show: Keys},
+  {name: 'setup', title: 'Setup', scope: 'keys:manage', show: Setup},
+  {name: 'settings', title: 'Settings', scope: 'keys:manage', show: Settings},
+  {name: 'log', title: 'Log', scope: 'keys:manage', show: Log},
   {name: 'checks', title: 'Diagnostics', scope: 'keys:manage', show: Checks},
 ];
 
@@ -62,7 +68,7 @@ function App() {
       <p class="who">${session.open ? 'No key is asked for' : html`${session.key_id ? 'Key ' + session.key_id : 'Bootstrap key'} <button type="button" class="plain" onClick=${signOut}>Sign out</button>`}</p>
     </header>
     <main id="main"><${page.show} key=${page.name + place.rest.join('/')} session=${session} may=${(scope) => may(session, scope)} args=${place.rest}/></main>
-    <footer>Faxbot ${session.version} · <a href="/openapi.yaml">REST description</a></footer>`;
+    <footer>Faxbot ${session.version} · <a href="/docs">REST</a></footer>`;
 }
 
 async function signOut() {

@@ -101,7 +101,16 @@ export function useEvery(seconds, run) {
 export function Copy({text, label = 'Copy'}) {
   const [done, setDone] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+    } else { // browsers have no clipboard for pages without TLS
+      const area = document.createElement('textarea');
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand('copy');
+      area.remove();
+    }
     setDone(true);
   };
   return html`<button type="button" onClick=${copy}>${done ? 'Copied' : label}</button><span class="unseen" role="status">${done ? 'Copied' : ''}</span>`;

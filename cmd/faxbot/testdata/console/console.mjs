@@ -1,12 +1,14 @@
 // The console in a real browser, against a daemon and a simulated switch.
-// node console.mjs URL KEY DOCUMENT SCREENSHOTS
+// node console.mjs URL KEY DOCUMENT SCREENSHOTS BARE PORT PASSWORD
+// BARE is the URL of a daemon that knows no switch yet; the one at PORT is for it.
 import assert from 'node:assert/strict';
 import {after, before, beforeEach, afterEach, test} from 'node:test';
 import {mkdirSync} from 'node:fs';
+import {readFile} from 'node:fs/promises';
 import axe from 'axe-core';
 import {chromium} from 'playwright-core';
 
-const [base, key, letter, shots] = process.argv.slice(2);
+const [base, key, letter, shots, bare, switchPort, switchPassword] = process.argv.slice(2);
 const limit = 60_000; // machines may be busy
 mkdirSync(shots, {recursive: true});
 
@@ -32,7 +34,7 @@ beforeEach(async () => {
 function watch(p) {
   p.on('console', (m) => ['error', 'warning'].includes(m.type()) && complaints.push(`${m.type()}: ${m.text()} at ${m.location().url}`));
   p.on('pageerror', (e) => complaints.push(`uncaught: ${e.message}`));
-  p.on('request', (r) => new URL(r.url()).origin !== new URL(base).origin && !r.url().startsWith('blob:') && complaints.push(`request to ${r.url()}`));
+  p.on('request', (r) => ![base, bare].includes(new URL(r.url()).origin) && !r.url().startsWith('blob:') && complaints.push(`request to ${r.url()}`));
   p.on('dialog', (d) => { dialogs.push(d.message()); d.accept(); });
 }
 let dialogs = [];
@@ -46,8 +48,8 @@ afterEach(async () => {
   assert.deepEqual(complaints, []);
 });
 
-async function signIn(as = key, where = '') {
-  await page.goto(base + '/');
+async function signIn(as = key, where = '', at = base) {
+  await page.goto(at + '/');
   await page.getByLabel('API key').fill(as);
   await page.keyboard.press('Enter');
   await page.locator('header').waitFor();
@@ -241,6 +243,91 @@ test('what was learned of a number is shown and erased', async () => {
   refused(404);
 });
 
+test('webhooks: somebody is told, and tried', async () => {
+  await signIn(key, 'webhooks');
+  await page.getByLabel('Address').fill('https://192.168.1.1/hook');
+  await page.getByRole('button', {name: 'Add'}).click();
+  await page.getByRole('alert').waitFor(); // a private address
+  refused(400);
+  await page.getByLabel('Address').fill('https://webhook.invalid/hook');
+  await page.getByLabel('Note').fill('<b>ours</b>');
+  await page.getByRole('button', {name: 'Add'}).click();
+  assert.match(await page.locator('#secret').textContent(), /^whsec_/);
+  await page.getByText('<b>ours</b>').waitFor();
+  await page.getByRole('button', {name: 'Test'}).click();
+  await page.locator('td.actions [role=status]').getByText(/webhook.invalid|lookup|no such host/i).waitFor();
+  await page.getByRole('button', {name: 'Disable'}).click();
+  await page.getByRole('button', {name: 'Enable'}).waitFor();
+  await page.getByRole('button', {name: 'Remove'}).click();
+  await page.getByText('Nobody.').waitFor();
+});
+
+test('the setup leads from nothing to a first fax', async () => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await signIn(key, 'setup', bare);
+  await page.getByLabel('Host', {exact: true}).fill('127.0.0.1');
+  await page.getByLabel('Port', {exact: true}).fill(switchPort);
+  await page.getByLabel('Password', {exact: true}).fill('wrong');
+  const next = page.getByRole('button', {name: 'Next'});
+  await next.click();
+  await page.getByLabel('Gateway', {exact: true}).fill('carrier');
+  await page.getByLabel('Caller id').fill('+15551230000');
+  await page.getByLabel('Station id').fill('+1 555 123 0000');
+  await page.getByLabel('Secret of the result hook').fill('hook-of-the-setup-that-nobody-prints');
+  await next.click();
+  await page.getByRole('button', {name: 'Try', exact: true}).click();
+  await page.getByText('Faxes cannot be sent with these settings yet.').waitFor();
+  await page.locator('.checks .bad').getByText('password', {exact: true}).waitFor();
+  await page.getByText('To mend it:').first().waitFor();
+  await judge('setup-tried');
+  await page.getByRole('button', {name: '1. FreeSWITCH'}).click();
+  await page.getByLabel('Password', {exact: true}).fill(switchPassword);
+  await page.getByRole('button', {name: '3. Try and store'}).click();
+  await page.getByRole('button', {name: 'Try', exact: true}).click();
+  await page.getByText('Faxes can be sent with these settings.').waitFor();
+  await page.getByRole('button', {name: 'Store and apply'}).click();
+  // The very files, with address and secret in them, to copy and to keep.
+  const hook = page.locator('.file', {hasText: '10_faxbot_hook.xml'});
+  const text = await hook.locator('pre').textContent();
+  assert.match(text, /hook-of-the-setup-that-nobody-prints/);
+  assert.match(text, /http:\/\/127\.0\.0\.1:\d+\/_internal\/freeswitch\/outbound_result/);
+  await hook.getByRole('button', {name: 'Copy'}).click();
+  await hook.getByRole('button', {name: 'Copied'}).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
+  const [download] = await Promise.all([page.waitForEvent('download'), hook.getByRole('button', {name: 'Download'}).click()]);
+  assert.equal(await readFile(await download.path(), 'utf8'), text);
+  await page.getByLabel('Carrier of the gateway').fill('sip.example.net');
+  await page.locator('.file', {hasText: 'sip_profiles/external/carrier.xml'}).locator('pre').getByText('sip.example.net').waitFor();
+  await judge('setup-files');
+  await next.click();
+  await page.getByLabel('Number').fill('+15551230001');
+  await page.getByRole('button', {name: 'Send the test page'}).click();
+  await page.locator('.status').getByText('Delivered').waitFor();
+});
+
+test('settings are stored and taken back; those of the environment are not touched', async () => {
+  await signIn(key, 'settings');
+  await page.locator('summary').first().waitFor();
+  for (const s of await page.locator('summary').all()) await s.click();
+  await page.getByLabel('FAX_HEADER', {exact: true}).fill('Doe & Söhne');
+  assert.ok(await page.getByLabel('FREESWITCH_ESL_PORT', {exact: true}).isDisabled(), 'it is set in the environment');
+  await page.getByRole('button', {name: 'Store'}).click();
+  await page.getByText('What takes effect at once has done so.').waitFor();
+  const setting = async (name) => (await rest('GET', '/admin/settings')).settings.find((s) => s.name === name);
+  assert.equal((await setting('FAX_HEADER')).value, 'Doe & Söhne');
+  await page.getByLabel('FAX_HEADER', {exact: true}).fill('');
+  await page.getByRole('button', {name: 'Store'}).click();
+  await page.waitForFunction(() => document.querySelector('[name=FAX_HEADER]').value === '');
+  assert.equal((await setting('FAX_HEADER')).source, 'default');
+  await page.getByLabel('FAXBOT_RING', {exact: true}).fill('soon');
+  await page.getByRole('button', {name: 'Store'}).click();
+  await page.getByRole('alert').getByText('use a value like').waitFor();
+  refused(422);
+  await go('log');
+  await page.getByLabel('What', {exact: true}).selectOption('settings.changed');
+  await page.getByText('FAX_HEADER').first().waitFor();
+});
+
 test('by keyboard alone', async () => {
   await page.goto(base + '/');
   await page.locator('input:focus').waitFor(); // without a click
@@ -279,7 +366,7 @@ test('nothing that an outsider wrote becomes markup', async () => {
   assert.equal(await page.evaluate(() => window.pwned), undefined);
 });
 
-const everywhere = (id) => ['overview', 'faxes', 'fax/' + id, 'send', 'destinations/%2B15551230103', 'webhooks', 'keys', 'checks'];
+const everywhere = (id) => ['overview', 'faxes', 'fax/' + id, 'send', 'destinations/%2B15551230103', 'webhooks', 'keys', 'setup', 'settings', 'log', 'checks'];
 
 test('every page: accessible, and pictured in light, dark and on a phone', async () => {
   const {faxes: [{id}]} = await rest('GET', '/fax?state=done');
