@@ -11,7 +11,7 @@ import (
 )
 
 // 202 means that the document is in the bucket; while it cannot be put there,
-// nothing is accepted, and conversion waits.
+// nothing is accepted.
 func TestDocumentsInABucket(t *testing.T) {
 	t.Parallel()
 	server := buckettest.RunT(t)

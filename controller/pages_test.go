@@ -324,8 +324,23 @@ func TestConversionTakesEveryProcessorAndNoMore(t *testing.T) {
 	}
 }
 
-// A document that cannot be put into the bucket once it is converted is
-// converted again until it can; what one host deletes, the others delete.
+// Pages that cannot be put into the bucket are made again until they can, and
+// nobody is called before.
+func TestConversionWaitsForTheBucket(t *testing.T) {
+	t.Parallel()
+	server := buckettest.RunT(t)
+	server.FailOn("/fax.tiff")
+	h := newHouse(t, simulator.Config{}, func(c *controller.Config) { c.Documents.Bucket = server.Open(t) })
+	id := h.submit("15551230074", 1)
+	eventually(t, "a conversion has failed", func() bool { return h.gauge("faxbot_conversions_total", "failed") > 0 })
+	if job, _, err := h.Find(t.Context(), id); err != nil || job.State != fax.Received || h.ledger("dial") != 0 {
+		t.Errorf("%+v, %v", job, err)
+	}
+	server.Fail(false)
+	h.until(id, fax.Done)
+}
+
+// What one host has, the others have, and what one deletes, the others delete.
 func TestHostsThatShareABucket(t *testing.T) {
 	t.Parallel()
 	server := buckettest.RunT(t)

@@ -37,7 +37,7 @@ const (
 type Server struct {
 	Config bucket.Config
 	dir    string // of the bucket
-	down   atomic.Bool
+	down   atomic.Pointer[string] // what is refused: paths that end so
 
 	mu      sync.Mutex
 	headers []http.Header // of the requests that stored something
@@ -142,7 +142,7 @@ func (s *Server) front(to *url.URL) http.Handler {
 		r.Out.Host = r.In.Host // it is signed
 	}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.down.Load() {
+		if end := s.down.Load(); end != nil && strings.HasSuffix(r.URL.Path, *end) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			http.Error(w, "down", http.StatusServiceUnavailable)
 			return
@@ -157,7 +157,14 @@ func (s *Server) front(to *url.URL) http.Handler {
 }
 
 // Fail makes the server refuse everything, or work again.
-func (s *Server) Fail(down bool) { s.down.Store(down) }
+func (s *Server) Fail(down bool) {
+	if s.down.Store(nil); down {
+		s.FailOn("")
+	}
+}
+
+// FailOn makes the server refuse what concerns keys that end so.
+func (s *Server) FailOn(end string) { s.down.Store(&end) }
 
 // Stored returns the headers of the requests that stored something.
 func (s *Server) Stored() []http.Header {
