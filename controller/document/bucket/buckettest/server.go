@@ -36,7 +36,7 @@ const (
 // Server is an S3 server with one bucket.
 type Server struct {
 	Config bucket.Config
-	dir    string // of the bucket
+	dir    string                 // of the bucket
 	down   atomic.Pointer[string] // what is refused: paths that end so
 
 	mu      sync.Mutex
