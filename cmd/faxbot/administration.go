@@ -256,14 +256,14 @@ func (a *administration) refuse(texts map[string]*string) error {
 // misdirects refuses to send a password of FreeSWITCH that somebody else has set
 // to an address of the sender's choice: it is worth a shell on the switch.
 func (a *administration) misdirects(texts map[string]*string) error {
-	const host, port, password = "FREESWITCH_ESL_HOST", "FREESWITCH_ESL_PORT", "FREESWITCH_ESL_PASSWORD"
-	if texts[host] == nil && texts[port] == nil || texts[password] != nil {
+	const secret = "FREESWITCH_ESL_PASSWORD" //nolint:gosec // the name of a setting
+	if texts["FREESWITCH_ESL_HOST"] == nil && texts["FREESWITCH_ESL_PORT"] == nil || texts[secret] != nil {
 		return nil
 	}
-	if from, ok := a.layers.set[password]; ok {
-		return fax.Errorf(fax.Conflict, "%s is set by the %s of the daemon: change the address of FreeSWITCH there, too, so that its password goes nowhere else", password, from)
+	if from, ok := a.layers.set[secret]; ok {
+		return fax.Errorf(fax.Conflict, "%s is set by the %s of the daemon: change the address of FreeSWITCH there, too, so that its password goes nowhere else", secret, from)
 	}
-	return fax.Errorf(fax.Conflict, "Give %s along with the address: the one that is set goes to no other address", password)
+	return fax.Errorf(fax.Conflict, "Give %s along with the address: the one that is set goes to no other address", secret)
 }
 
 // Export implements api.Settings.

@@ -66,13 +66,12 @@ func (f Filter) where() (string, []any) {
 	for _, tag := range f.Tags {
 		add("id IN (SELECT job_id FROM tags WHERE tag = ?)", tag)
 	}
-	switch f.Status { // a held job may have either
+	switch f.Status { //nolint:exhaustive // a held job may have one or the other
 	case fax.StatusDisabled:
 		f.Status = fax.StatusQueued
 		add("state = 'held' AND cause = ?", fax.Disabled)
 	case fax.StatusQueued:
 		add("NOT (state = 'held' AND cause = ?)", fax.Disabled)
-	default:
 	}
 	if f.States != nil || f.Status != "" {
 		var words []string

@@ -12,8 +12,10 @@ export function Checks() {
 
 const words = {ok: ['good', 'in order'], warning: ['warn', 'warning'], fails: ['bad', 'fails'], skipped: ['', 'not tried']};
 
-// Results are the findings of a diagnosis.
-export const Results = ({of}) => html`<ul class="checks">${of.findings.map((f) => {
+const worst = ['fails', 'warning', 'ok', 'skipped'];
+
+// Results are the findings of a diagnosis, what needs mending first.
+export const Results = ({of}) => html`<ul class="checks">${of.findings.toSorted((a, b) => worst.indexOf(a.outcome) - worst.indexOf(b.outcome)).map((f) => {
   const [kind, word] = words[f.outcome];
   return html`<li key=${f.check} class=${kind}><strong>${f.check}</strong> <span class="badge ${kind}">${word}</span> ${f.found}
     ${f.mend && html`<br/>To mend it: ${f.mend}`}<br/><small>How it was found out: ${f.how}</small></li>`;

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"strconv"
@@ -78,7 +79,7 @@ func (c *call) respond(text string) {
 
 // prepare reads the settings of the fax from the channel.
 func (c *call) prepare(path string) {
-	f := fax{file: path, wantECM: true, rate: 14400, t38: "off", local: "SpanDSP Fax Ident", remote: "SpanDSP Fax Ident"}
+	f := fax{file: path, wantECM: true, rate: 14400, t38: "off", local: "SpanDSP Fax Ident", remote: cmp.Or(c.outcome.Station, "SpanDSP Fax Ident")}
 	f.noV17 = truthy(c.told("fax_disable_v17"))
 	if v := c.told("fax_use_ecm"); v != "" {
 		f.wantECM = truthy(v)

@@ -16,6 +16,7 @@ const Numbers = `Special numbers: 155599XYYY (a leading + is ignored). Any other
                                  003 slow: 2400 bit/s
                                  004 at 9600 bit/s
                                  005 G.711, 9600 bit/s, without ECM
+                                 006 the far end calls itself <svg/onload=pwned=1>
   1555991YYY  no answer: the call ends with hangup cause YYY (switch_types.h):
                                  017 busy, 019 no answer after ringing, 001 unallocated,
                                  034 congestion, 021 rejected, 808 unknown gateway, ...
@@ -71,9 +72,10 @@ type Outcome struct {
 	Line  Line
 	// BusyBefore calls to the number end with USER_BUSY before one succeeds.
 	BusyBefore int
-	NoT38      bool // the far end declines T.38
-	NoECM      bool // the far end has no error correction
-	NoFine     bool // the far end prints standard resolution only: code 11
+	NoT38      bool   // the far end declines T.38
+	NoECM      bool   // the far end has no error correction
+	NoFine     bool   // the far end prints standard resolution only: code 11
+	Station    string // what the far end calls itself (CSI)
 	// Vendor and Model are what the far end's NSF tells spandsp.
 	Vendor, Model string
 	Rate          int // bit/s; 0 is 14400, or 9600 without V.17
@@ -93,7 +95,7 @@ func outcomeOf(number string) Outcome {
 	case '0':
 		variants := []Outcome{
 			1: {NoT38: true}, 2: {NoECM: true}, 3: {Rate: 2400}, 4: {Rate: 9600},
-			5: {NoT38: true, NoECM: true, Rate: 9600},
+			5: {NoT38: true, NoECM: true, Rate: 9600}, 6: {Station: "<svg/onload=pwned=1>"},
 		}
 		if y < len(variants) {
 			return variants[y]

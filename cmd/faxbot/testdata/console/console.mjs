@@ -352,13 +352,14 @@ test('by keyboard alone', async () => {
 test('nothing that an outsider wrote becomes markup', async () => {
   const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
   const {id} = await rest('POST', '/fax', {
-    to: '+15551230103', header: evil.slice(0, 50), station_id: '<b>"\'&lt;</b>', cover: 'plain', cover_subject: evil.slice(0, 90), cover_message: evil, tags: 'a/b:c', file: text(evil, `${evil}.txt`),
+    to: '+1555990006', header: evil.slice(0, 50), station_id: '<b>"\'&lt;</b>', cover: 'plain', cover_subject: evil.slice(0, 90), cover_message: evil, tags: 'a/b:c', file: text(evil, `${evil}.txt`),
   });
   assert.ok(id);
   await signIn();
   await go('fax/' + id);
   await page.locator('.status').getByText('Delivered').waitFor();
   await page.locator('.facts').getByText('<b>"').waitFor();
+  await page.locator('.calls').getByText('<svg/onload=pwned=1>').waitFor(); // what the far end calls itself
   await go('send');
   await page.getByLabel('Documents', {exact: true}).setInputFiles({name: evil.replaceAll('/', '') + '.txt', mimeType: 'text/plain', buffer: Buffer.from('x')});
   await page.getByText('<img src=x').waitFor();
@@ -366,7 +367,7 @@ test('nothing that an outsider wrote becomes markup', async () => {
   assert.equal(await page.evaluate(() => window.pwned), undefined);
 });
 
-const everywhere = (id) => ['overview', 'faxes', 'fax/' + id, 'send', 'destinations/%2B15551230103', 'webhooks', 'keys', 'setup', 'settings', 'log', 'checks'];
+const everywhere = (id) => ['overview', 'faxes', 'fax/' + id, 'send', 'destinations/%2B1555990006', 'webhooks', 'keys', 'setup', 'settings', 'log', 'checks'];
 
 test('every page: accessible, and pictured in light, dark and on a phone', async () => {
   const {faxes: [{id}]} = await rest('GET', '/fax?state=done');
