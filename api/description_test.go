@@ -85,6 +85,7 @@ func TestDescriptionKnowsTheVocabulary(t *testing.T) {
 		"sources":        {words("Setting", "source"), texts([]Source{FromDefault, FromStored, FromEnvironment, FromFlag})},
 		"effects":        {words("Setting", "applies"), texts([]Effect{Now, NextStart, Never})},
 		"changes":        {words("Reason", "change"), texts(fax.Changes)},
+		"witnesses":      {words("Witness"), texts(fax.Witnesses)},
 		"attempt states": {words("Attempt", "state"), texts(fax.AttemptStates)},
 		"codes":          {words("Refusal", "code"), slices.DeleteFunc(texts(slices.Collect(maps.Keys(statuses))), func(s string) bool { return s == string(gone) })},
 	} {

@@ -90,9 +90,17 @@ type attempt struct {
 	Machine    *string          `json:"remote_machine"`
 	Parameters fax.Parameters   `json:"parameters"`
 	Reasons    []reasonView     `json:"reasons"`
+	Witnesses  *testimony       `json:"witnesses"` // null until the call has ended, and where they are not known
 	CreatedAt  *string          `json:"created_at"`
 	AnsweredAt *string          `json:"answered_at"`
 	EndedAt    *string          `json:"ended_at"`
+}
+
+// testimony is on whose word the result of a call stands.
+type testimony struct {
+	Decided      fax.Witness   `json:"decided"`
+	Agreed       []fax.Witness `json:"agreed"`
+	Contradicted []fax.Witness `json:"contradicted"`
 }
 
 func viewOf(j fax.Job) view {
@@ -135,6 +143,9 @@ func attemptOf(c fax.Attempt) attempt {
 	}
 	if c.State != fax.AttemptEnded {
 		return v
+	}
+	if said := c.Result.Witnesses; said.Decided != "" {
+		v.Witnesses = &testimony{said.Decided, append([]fax.Witness{}, said.Agreed...), append([]fax.Witness{}, said.Contradicted...)}
 	}
 	v.Cause, v.Message = orNull(c.Result.Cause), orNull(c.Result.Cause.Advice().Tell)
 	if c.Result.Code != fax.NoCode {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,28 @@ func TestCancelOnTheLine(t *testing.T) {
 	}
 	s.do(request{method: "POST", path: "/fax/" + id + "/release"}).want(409, fax.Conflict)
 }
+
+// A call tells on whose word its result stands; while it is under way, on
+// nobody's.
+func TestWitnesses(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	id := s.send("1555994004") // stalls in its first page
+	if of := firstCall(s.until(id, fax.Sending))["witnesses"]; of != nil {
+		t.Errorf("under way: %v", of)
+	}
+	s.do(request{method: "DELETE", path: "/fax/" + id})
+	for id, decided := range map[string][]any{id: {"call", "link"}, s.send("1555991001"): {"link"}} {
+		a := s.until(id, fax.Cancelled, fax.Failed)
+		of, _ := firstCall(a)["witnesses"].(map[string]any)
+		if !slices.Contains(decided, of["decided"]) || of["agreed"] == nil || len(of["contradicted"].([]any)) > 0 {
+			t.Errorf("%s", a.body)
+		}
+	}
+}
+
+// firstCall is that of a fax.
+func firstCall(a *answer) map[string]any { return a.fields["attempts"].([]any)[0].(map[string]any) }
 
 func TestHeldIsReleased(t *testing.T) {
 	t.Parallel()

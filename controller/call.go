@@ -170,6 +170,11 @@ func (k *call) settle() {
 		k.conflicted = true
 		k.c.metrics.conflicts.Inc()
 		k.log.Error("witnesses contradict each other; the first in rank is believed", "accounts", fmt.Sprintf("%+v", k.verdict.engine))
+		if k.stored {
+			for _, w := range k.verdict.testimony().Contradicted {
+				k.c.spawn(func() { k.c.contradicted(k.id, w) })
+			}
+		}
 	}
 	if k.stored {
 		if k.verdict.ended {
@@ -189,12 +194,15 @@ func (k *call) settle() {
 	}
 }
 
-// conclude ends the call with a result that no witness gave.
+// conclude ends the call with a result that nobody reported.
 func (k *call) conclude(r fax.Result) {
 	k.mu.Lock()
 	first := !k.ending
 	k.ending = true
 	k.mu.Unlock()
+	if r.Witnesses.Decided == "" {
+		r.Witnesses.Decided = fax.ByDaemon
+	}
 	if first {
 		k.store(r)
 	}

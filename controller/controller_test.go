@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,25 +43,27 @@ func TestOutcomes(t *testing.T) {
 		state fax.State
 		cause fax.Cause
 		pages int
+		by    []fax.Witness // one of them
 	}
+	heard, told := []fax.Witness{fax.ByCall, fax.ByLink}, []fax.Witness{fax.ByLink}
 	ids := map[fax.JobID]want{}
 	for number, w := range map[string]want{
-		"1555991017": {fax.Failed, fax.Busy, 0},
-		"1555991019": {fax.Failed, fax.NoAnswer, 0},
-		"1555991001": {fax.Failed, fax.WrongNumber, 0},
-		"1555991021": {fax.Failed, fax.Refused, 0},
-		"1555991041": {fax.Retry, fax.Trunk, 0}, // costs nothing
-		"1555991808": {fax.Held, fax.Misconfigured, 0},
-		"1555992006": {fax.Failed, fax.Training, 0},
-		"1555992048": {fax.Failed, fax.PageLost, 0},
-		"1555993001": {fax.Failed, fax.Dropped, 1},
-		"1555994001": {fax.Failed, fax.NotAFax, 0},
-		"1555994002": {fax.Done, fax.OK, 2},
-		"1555994003": {fax.Done, fax.OK, 2}, // by the command link
-		"1555994006": {fax.Failed, fax.Switch, 0},
-		"1555994007": {fax.Done, fax.OK, 2},
-		"1555994008": {fax.Done, fax.OK, 2},
-		"1555994009": {fax.Done, fax.OK, 2},
+		"1555991017": {fax.Failed, fax.Busy, 0, told},
+		"1555991019": {fax.Failed, fax.NoAnswer, 0, told},
+		"1555991001": {fax.Failed, fax.WrongNumber, 0, told},
+		"1555991021": {fax.Failed, fax.Refused, 0, told},
+		"1555991041": {fax.Retry, fax.Trunk, 0, told}, // costs nothing
+		"1555991808": {fax.Held, fax.Misconfigured, 0, told},
+		"1555992006": {fax.Failed, fax.Training, 0, heard},
+		"1555992048": {fax.Failed, fax.PageLost, 0, heard},
+		"1555993001": {fax.Failed, fax.Dropped, 1, heard},
+		"1555994001": {fax.Failed, fax.NotAFax, 0, heard},
+		"1555994002": {fax.Done, fax.OK, 2, heard},
+		"1555994003": {fax.Done, fax.OK, 2, told}, // by the command link
+		"1555994006": {fax.Failed, fax.Switch, 0, told},
+		"1555994007": {fax.Done, fax.OK, 2, heard},
+		"1555994008": {fax.Done, fax.OK, 2, heard},
+		"1555994009": {fax.Done, fax.OK, 2, heard},
 	} {
 		edit := []func(*controller.Submission){once}
 		if w.cause == fax.Misconfigured { // would hold the others' queue
@@ -72,6 +75,9 @@ func TestOutcomes(t *testing.T) {
 		job, attempts := h.until(id, w.state)
 		if job.Cause != w.cause || job.Confirmed != w.pages || len(attempts) != 1 {
 			t.Errorf("%s: %s, %d pages, %d calls; want %s, %d", job.To, job.Cause, job.Confirmed, len(attempts), w.cause, w.pages)
+		}
+		if said := attempts[0].Result.Witnesses; !slices.Contains(w.by, said.Decided) || len(said.Contradicted) > 0 {
+			t.Errorf("%s: known by %+v", job.To, said)
 		}
 		if job.State != fax.Done && job.Error == "" {
 			t.Errorf("%s: nobody is told why", job.To)
@@ -209,8 +215,12 @@ func TestHook(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if job, _ := h.until(failed, fax.Failed); job.Cause != fax.Dropped {
+	job, calls := h.until(failed, fax.Failed)
+	if job.Cause != fax.Dropped {
 		t.Errorf("a hook moved an ended fax: %+v", job)
+	}
+	if said := calls[0].Result.Witnesses; said.Decided == fax.ByHook || !slices.Equal(said.Contradicted, []fax.Witness{fax.ByHook}) {
+		t.Errorf("%+v", said)
 	}
 	if n := h.figure("faxbot_verdict_conflicts_total"); n != 2 {
 		t.Errorf("%v conflicts counted", n)

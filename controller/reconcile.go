@@ -202,6 +202,7 @@ func (k *call) unreported() fax.Result {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r := k.verdict.result(k.attempt.Parameters.StartPage, k.job.Pages)
+	r.Witnesses = fax.Testimony{Decided: fax.ByInquiry}
 	restarted := k.attempt.Switch == "" || k.attempt.Switch != c.link.Core()
 	switch {
 	case k.verdict.begun && (restarted || !records || r.Pages > 0):
@@ -215,6 +216,14 @@ func (k *call) unreported() fax.Result {
 		r.Text = "the switch does not know the call; nothing was sent"
 	}
 	return r
+}
+
+// contradicted keeps for people that a witness came too late with another
+// result.
+func (c *Controller) contradicted(id fax.AttemptID, by fax.Witness) {
+	if err := c.store.Contradicted(c.life, id, by); err != nil && c.life.Err() == nil {
+		c.log.Error("that a witness contradicts a result could not be noted", "attempt", id, "witness", by, "error", err)
+	}
 }
 
 // Hook takes the result that an api_hangup_hook posted. It is one witness
@@ -251,6 +260,7 @@ func (c *Controller) Hook(ctx context.Context, h events.Hook) error {
 		if h.Fax.Known && sure && h.Fax.Success != (this.Result.Code == 0) {
 			c.metrics.conflicts.Inc()
 			log.Warn("hook contradicts the stored result, which stands", "attempt", this.ID, "stored", this.Result.Cause)
+			c.contradicted(this.ID, fax.ByHook)
 		}
 		return nil
 	}

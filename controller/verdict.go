@@ -27,16 +27,21 @@ type verdict struct {
 	engine   [witnesses]events.Fax // the fax engine's verdict, by each witness
 	pages    int                   // most pages that anybody saw confirmed
 	line     events.Line
-	begun    bool   // txfax was told to run, or is known to have run
-	answered bool   // the far end picked up
-	response string // of txfax, when no engine was started
-	ended    bool   // the call is over
-	hangup   string // its cause
-	refused  string // the cause with which originate failed
+	begun    bool              // txfax was told to run, or is known to have run
+	answered bool              // the far end picked up
+	without  [witnesses]ending // what each says where no engine spoke
+	ended    bool              // the call is over
+	refused  string            // the cause with which originate failed
 	// unfetched is what the switch said instead of fetching the pages; it was
 	// not told to send.
 	unfetched string
 	sip       int
+}
+
+// ending is how a call went in which no engine spoke.
+type ending struct {
+	response string // of txfax
+	hangup   string // cause
 }
 
 // hear takes an event of the call's connection or of the link.
@@ -57,17 +62,17 @@ func (v *verdict) hear(w witness, ev events.Event) {
 	case *events.ApplicationEnded:
 		if ev.Application == "txfax" {
 			v.begun, v.answered = true, true
-			v.response = max(v.response, ev.Response)
+			v.without[w].response = max(v.without[w].response, ev.Response)
 			v.judge(w, ev.Fax)
 		}
 	case *events.CallEnded:
 		v.ended = true
-		v.hangup = max(v.hangup, ev.Cause)
+		v.without[w].hangup = max(v.without[w].hangup, ev.Cause)
 		v.sip = max(v.sip, ev.SIPStatus)
 		v.answered = v.answered || ev.Answered
 		if ev.Application == "txfax" {
 			v.begun, v.answered = true, true
-			v.response = max(v.response, ev.Response)
+			v.without[w].response = max(v.without[w].response, ev.Response)
 		}
 		v.judge(w, ev.Fax)
 	case *events.OriginateEnded:
@@ -92,7 +97,7 @@ func (v *verdict) hearRecord(r dialplan.Record) {
 	}
 	if r.Ended {
 		v.ended = true
-		v.hangup = max(v.hangup, r.Cause)
+		v.without[byRecord].hangup = max(v.without[byRecord].hangup, r.Cause)
 	}
 }
 
@@ -149,6 +154,48 @@ func (v *verdict) fax() events.Fax {
 	return events.Fax{Code: fax.NoCode}
 }
 
+// end is how the call went where no engine spoke.
+func (v *verdict) end() ending {
+	var all ending
+	for _, e := range v.without {
+		all.response, all.hangup = max(all.response, e.response), max(all.hangup, e.hangup)
+	}
+	return all
+}
+
+// testimony is on whose word result stands, as far as it was heard.
+func (v *verdict) testimony() fax.Testimony {
+	names := [witnesses]fax.Witness{byCall: fax.ByCall, byLink: fax.ByLink, byRecord: fax.ByRecord, byHook: fax.ByHook}
+	var t fax.Testimony
+	best, end := v.fax(), v.end()
+	for w, name := range names {
+		f, e := v.engine[w], v.without[w]
+		var speaks, agrees bool
+		switch {
+		case best.Known:
+			speaks, agrees = f.Known, f.Success == best.Success
+		case end.response != "":
+			speaks, agrees = e.response != "", e.response == end.response
+		case v.unfetched != "":
+			speaks, agrees = w == int(byCall), true
+		case end.hangup != "":
+			speaks, agrees = e.hangup != "", e.hangup == end.hangup
+		case v.refused != "":
+			speaks, agrees = w == int(byLink), true
+		}
+		switch {
+		case !speaks:
+		case !agrees:
+			t.Contradicted = append(t.Contradicted, name)
+		case t.Decided == "":
+			t.Decided = name
+		default:
+			t.Agreed = append(t.Agreed, name)
+		}
+	}
+	return t
+}
+
 // conflict says that two witnesses contradict each other on success.
 func (v *verdict) conflict() bool {
 	best := v.fax()
@@ -182,13 +229,11 @@ func (v *verdict) final(start, total int) bool {
 // final it is what would stand if nothing more were ever heard.
 func (v *verdict) result(start, total int) fax.Result {
 	f := v.fax()
+	end := v.end()
 	r := fax.Result{
-		Code: f.Code, Text: f.Text, HangupCause: v.hangup,
+		Code: f.Code, Text: f.Text, HangupCause: or(end.hangup, v.refused), Witnesses: v.testimony(),
 		Pages: v.pages, TotalPages: v.line.TotalPages, Rate: v.line.Rate,
 		ECM: v.line.ECM, T38: v.line.T38, RemoteStation: v.line.RemoteStation, RemoteMachine: v.line.RemoteMachine,
-	}
-	if r.HangupCause == "" {
-		r.HangupCause = v.refused
 	}
 	switch {
 	case v.delivered(start, total):
@@ -200,23 +245,19 @@ func (v *verdict) result(start, total int) fax.Result {
 		r.Cause = fax.Switch
 	case f.Known:
 		r.Cause = fax.CauseOfCode(f.Code)
-	case v.response != "":
+	case end.response != "":
 		// txfax says so when the file is missing, and sets no variable at all
 		// (mod_spandsp_fax.c, mod_spandsp_fax_process_fax).
-		r.Cause, r.Text = fax.Document, v.response
+		r.Cause, r.Text = fax.Document, end.response
 	default:
-		r.Cause, r.Text = v.withoutEngine()
+		r.Cause, r.Text = v.withoutEngine(r.HangupCause)
 	}
 	return r
 }
 
 // withoutEngine judges a call in which no fax engine spoke, by its hangup
 // cause.
-func (v *verdict) withoutEngine() (fax.Cause, string) {
-	name := v.hangup
-	if name == "" {
-		name = v.refused
-	}
+func (v *verdict) withoutEngine(name string) (fax.Cause, string) {
 	cause := fax.CauseOfHangup(name)
 	switch {
 	case v.unfetched != "":

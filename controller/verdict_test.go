@@ -2,6 +2,7 @@ package controller
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"faxbot/controller/fax"
@@ -91,6 +92,9 @@ func TestVerdictKnowsNoOrder(t *testing.T) {
 		for _, say := range order {
 			say(&shuffled)
 		}
+		if said := straight.testimony(); said.Decided == "" || len(said.Contradicted) > 0 {
+			t.Fatalf("truthful witnesses: %+v", said)
+		}
 		if !reflect.DeepEqual(straight, shuffled) {
 			t.Fatalf("%+v\n%+v", straight, shuffled)
 		}
@@ -113,6 +117,9 @@ func TestVerdictFromAnySubset(t *testing.T) {
 		r := v.result(s.start, s.total)
 		if r.Cause == fax.OK && !s.success {
 			t.Fatalf("success out of nothing: %+v", v)
+		}
+		if said := r.Witnesses.Decided; (r.Cause == fax.OK || v.refused != "" || v.end().hangup != "") && said == "" {
+			t.Fatalf("nobody said %s: %+v", r.Cause, v)
 		}
 		if v.final(s.start, s.total) && r.Cause != s.cause {
 			t.Fatalf("%s, but the truth is %s: %+v", r.Cause, s.cause, v)
@@ -139,6 +146,9 @@ func TestVerdictConflict(t *testing.T) {
 			var v verdict
 			for _, i := range order {
 				said[i](&v)
+			}
+			if said := v.testimony(); said.Decided != fax.ByCall || len(said.Agreed) != 0 || !slices.Equal(said.Contradicted, []fax.Witness{fax.ByHook}) {
+				t.Errorf("%s, order %v: %+v", name, order, said)
 			}
 			if !v.conflict() || v.result(0, 2).Cause != c.want {
 				t.Errorf("%s, order %v: %s, conflict %v", name, order, v.result(0, 2).Cause, v.conflict())

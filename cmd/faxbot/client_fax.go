@@ -40,9 +40,13 @@ type faxView struct {
 		Message, Gateway string
 		Pages, Rate      int
 		ECM, T38         bool
-		RemoteStation    string    `json:"remote_station"`
-		RemoteMachine    string    `json:"remote_machine"`
-		CreatedAt        time.Time `json:"created_at"`
+		RemoteStation    string `json:"remote_station"`
+		RemoteMachine    string `json:"remote_machine"`
+		Witnesses        struct {
+			Decided              string
+			Agreed, Contradicted []string
+		}
+		CreatedAt time.Time `json:"created_at"`
 	}
 }
 
@@ -301,6 +305,16 @@ func (d faxView) show(out io.Writer) error {
 			how += fmt.Sprintf(", machine %q", visible(a.RemoteMachine))
 		}
 		fmt.Fprintf(t, "call %d\t%s  %s, %s\n", a.Attempt, a.CreatedAt.Local().Format(time.DateTime), how, countPages(a.Pages))
+		if w := a.Witnesses; w.Decided != "" {
+			said := "by " + w.Decided
+			if len(w.Agreed) > 0 {
+				said += "; so say " + strings.Join(w.Agreed, ", ")
+			}
+			if len(w.Contradicted) > 0 {
+				said += "; contradicted by " + strings.Join(w.Contradicted, ", ")
+			}
+			fmt.Fprintf(t, "\t%s\n", said)
+		}
 	}
 	return t.Flush()
 }

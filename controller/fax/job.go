@@ -105,6 +105,8 @@ type Result struct {
 	T38           bool
 	RemoteStation string // CSI of the far end (T.30 5.3.6.1.1); untrusted text
 	RemoteMachine string // maker and model, by its NSF (T.30 5.3.6.2.7); untrusted text, "" for most
+
+	Witnesses Testimony // who said so
 }
 
 // NoCode stands in Result.Code where no fax engine ran.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"faxbot/controller/fax"
@@ -99,6 +100,23 @@ func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result,
 	})
 }
 
+// Contradicted notes that a witness contradicts the result of an ended attempt,
+// which stands.
+func (s *Store) Contradicted(ctx context.Context, id fax.AttemptID, by fax.Witness) error {
+	_, _, err := s.changeAttempt(ctx, id, nil, func(a *fax.Attempt, _ *fax.Job) error {
+		said := &a.Result.Witnesses
+		switch {
+		case a.State != fax.AttemptEnded:
+			return fax.Errorf(fax.Conflict, "The call has no result yet.")
+		case slices.Contains(said.Contradicted, by):
+			return errUnchanged
+		}
+		said.Contradicted = append(slices.Clone(said.Contradicted), by)
+		return nil
+	})
+	return err
+}
+
 // Renew keeps this host's live attempts its own until a time. Leases only
 // grow; an attempt that another host has adopted stays with it.
 func (s *Store) Renew(ctx context.Context, until time.Time) error {
@@ -180,10 +198,10 @@ func (s *Store) changeAttempt(
 func saveAttempt(ctx context.Context, tx session, a *fax.Attempt) error {
 	r := rowOfAttempt(*a)
 	_, err := tx.ExecContext(ctx, `UPDATE attempts SET state = ?, host = ?, cause = ?, code = ?, text = ?,
-		hangup_cause = ?, pages = ?, total_pages = ?, rate = ?, ecm = ?, t38 = ?, remote_station = ?, remote_machine = ?,
+		hangup_cause = ?, pages = ?, total_pages = ?, rate = ?, ecm = ?, t38 = ?, remote_station = ?, remote_machine = ?, witnesses = ?,
 		lease_until = ?, answered_at = ?, ended_at = ? WHERE id = ?`,
 		r.State, r.Host, r.Cause, r.Code, r.Text,
-		r.HangupCause, r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, r.RemoteStation, r.RemoteMachine,
+		r.HangupCause, r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, r.RemoteStation, r.RemoteMachine, r.Witnesses,
 		r.LeaseUntil, r.AnsweredAt, r.EndedAt, r.ID)
 	*a = r.attempt()
 	return err

@@ -52,6 +52,10 @@ func TestACallFromAnswerToEnd(t *testing.T) {
 		result := fax.Result{
 			Cause: fax.OK, Code: 0, Text: "OK", HangupCause: "NORMAL_CLEARING", Pages: 3, TotalPages: 3,
 			Rate: 14400, ECM: true, T38: true, RemoteStation: "+1 555 0100", RemoteMachine: "Ricoh MP",
+			Witnesses: fax.Testimony{Decided: fax.ByCall, Agreed: []fax.Witness{fax.ByLink}},
+		}
+		if err := s.Contradicted(ctx, id, fax.ByHook); fax.ProblemOf(err) != fax.Conflict {
+			t.Errorf("a call without a result is contradicted: %v", err)
 		}
 		outcome := Outcome{State: fax.Done, Cause: fax.OK, Confirmed: 3, Dials: 1, Tries: 1}
 		job, attempt, err := s.Finish(ctx, id, result, outcome)
@@ -61,7 +65,7 @@ func TestACallFromAnswerToEnd(t *testing.T) {
 		if job.State != fax.Done || job.Cause != fax.OK || job.Confirmed != 3 || job.Dials != 1 || job.Tries != 1 {
 			t.Errorf("%+v", job)
 		}
-		if attempt.State != fax.AttemptEnded || attempt.Result != result || attempt.EndedAt.IsZero() {
+		if attempt.State != fax.AttemptEnded || !cmp.Equal(attempt.Result, result) || attempt.EndedAt.IsZero() {
 			t.Errorf("%+v", attempt)
 		}
 		if s.find(t, job.ID) != job || cmp.Diff(must(s.Attempt(ctx, id))(t), attempt) != "" {
@@ -71,14 +75,23 @@ func TestACallFromAnswerToEnd(t *testing.T) {
 		// A verdict that comes again or contradicts changes nothing.
 		worse := fax.Result{Cause: fax.Dropped, Code: 49}
 		gotJob, gotAttempt, err := s.Finish(ctx, id, worse, Outcome{State: fax.Failed, Cause: fax.Dropped, Dials: 1})
-		if !errors.Is(err, ErrAlreadyEnded) || gotAttempt.Result != result || gotJob != job {
+		if !errors.Is(err, ErrAlreadyEnded) || !cmp.Equal(gotAttempt.Result, result) || gotJob != job {
 			t.Errorf("%v, %+v, %+v", err, gotJob, gotAttempt)
 		}
 		if err := s.Progress(ctx, id, 9); !errors.Is(err, ErrAlreadyEnded) {
 			t.Error(err)
 		}
-		if s.find(t, job.ID) != job || must(s.Attempt(ctx, id))(t).Result != result {
+		if s.find(t, job.ID) != job || !cmp.Equal(must(s.Attempt(ctx, id))(t).Result, result) {
 			t.Error("the first verdict was overwritten")
+		}
+		for range 2 {
+			if err := s.Contradicted(ctx, id, fax.ByHook); err != nil {
+				t.Error(err)
+			}
+		}
+		result.Witnesses.Contradicted = []fax.Witness{fax.ByHook}
+		if s.find(t, job.ID) != job || !cmp.Equal(must(s.Attempt(ctx, id))(t).Result, result) {
+			t.Error("a contradiction is not noted, or changed the verdict")
 		}
 		_, _, err = s.Finish(ctx, fax.NewAttemptID(), result, outcome)
 		wantProblem(t, err, fax.NotFound)
@@ -108,7 +121,7 @@ func TestOfManyVerdictsOneStands(t *testing.T) {
 		}
 		wg.Wait()
 		slices.SortFunc(results, func(x, y fax.Result) int { return x.Code - y.Code })
-		if won.Load() != 1 || results[0] != results[witnesses-1] {
+		if won.Load() != 1 || !cmp.Equal(results[0], results[witnesses-1]) {
 			t.Errorf("%d verdicts were accepted, from %+v to %+v", won.Load(), results[0], results[witnesses-1])
 		}
 		if dials := hosts[0].find(t, c.Job.ID).Dials; dials != 1 {

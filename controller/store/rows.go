@@ -135,10 +135,13 @@ type attemptRow struct {
 	T38           bool              `db:"t38"`
 	RemoteStation string            `db:"remote_station"`
 	RemoteMachine string            `db:"remote_machine"`
-	LeaseUntil    moment            `db:"lease_until"`
-	CreatedAt     moment            `db:"created_at"`
-	AnsweredAt    moment            `db:"answered_at"`
-	EndedAt       moment            `db:"ended_at"`
+
+	Witnesses document[fax.Testimony] `db:"witnesses"`
+
+	LeaseUntil moment `db:"lease_until"`
+	CreatedAt  moment `db:"created_at"`
+	AnsweredAt moment `db:"answered_at"`
+	EndedAt    moment `db:"ended_at"`
 }
 
 func rowOfAttempt(a fax.Attempt) attemptRow {
@@ -147,6 +150,7 @@ func rowOfAttempt(a fax.Attempt) attemptRow {
 		a.ID, a.JobID, a.Ordinal, a.State, clean(a.Gateway), clean(a.Host), clean(a.Switch), clean(a.Token),
 		document[planned]{planned{a.Parameters, a.Reasons}},
 		r.Cause, r.Code, clean(r.Text), clean(r.HangupCause), r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, clean(r.RemoteStation), clean(r.RemoteMachine),
+		document[fax.Testimony]{r.Witnesses},
 		at(a.LeaseUntil), at(a.CreatedAt), at(a.AnsweredAt), at(a.EndedAt),
 	}
 }
@@ -159,7 +163,7 @@ func (r attemptRow) attempt() fax.Attempt {
 		Result: fax.Result{
 			Cause: r.Cause, Code: r.Code, Text: r.Text, HangupCause: r.HangupCause,
 			Pages: r.Pages, TotalPages: r.TotalPages, Rate: r.Rate, ECM: r.ECM, T38: r.T38,
-			RemoteStation: r.RemoteStation, RemoteMachine: r.RemoteMachine,
+			RemoteStation: r.RemoteStation, RemoteMachine: r.RemoteMachine, Witnesses: r.Witnesses.of,
 		},
 		LeaseUntil: r.LeaseUntil.Time, CreatedAt: r.CreatedAt.Time,
 		AnsweredAt: r.AnsweredAt.Time, EndedAt: r.EndedAt.Time,
@@ -172,7 +176,7 @@ const (
 	jobColumns = `id, to_number, owner, state, cause, error, documents, pages, confirmed, options, priority,
 		max_attempts, dials, tries, due_at, deadline, cancel_asked, created_at, updated_at`
 	attemptColumns = `id, job_id, ordinal, state, gateway, host, switch, token, parameters, cause, code, text,
-		hangup_cause, pages, total_pages, rate, ecm, t38, remote_station, remote_machine, lease_until, created_at, answered_at, ended_at`
+		hangup_cause, pages, total_pages, rate, ecm, t38, remote_station, remote_machine, witnesses, lease_until, created_at, answered_at, ended_at`
 )
 
 func jobs(rows []jobRow) []fax.Job {

@@ -1,7 +1,7 @@
 // One fax: its time-line, its pages, what will happen next.
 import {ask, get, listen, post} from './rest.js';
 import {Bar, Button, Field, Page, Problem, State, Time, html, useEffect, useLoad, useState} from './parts.js';
-import {between, causes, count, span} from './words.js';
+import {between, causes, count, span, witnesses} from './words.js';
 
 const over = (fax) => ['done', 'failed', 'cancelled'].includes(fax.state);
 
@@ -32,6 +32,8 @@ export function Fax({args: [id], may}) {
 
 const Facts = ({of}) => html`<dl class="facts">${of.filter(([, v]) => v != null && v !== '').map(([name, v]) => html`<div key=${name}><dt>${name}</dt><dd>${v}</dd></div>`)}</dl>`;
 
+const who = (list) => list?.map((w) => witnesses[w] ?? '').join(', ');
+
 // Call is one entry of the time-line.
 function Call({call, fax}) {
   const live = call.state !== 'ended';
@@ -48,6 +50,7 @@ function Call({call, fax}) {
       ['Negotiated', line.filter(Boolean).join(', ')], ['Remote station', call.remote_station],
       ['Answered after', span(between(call.created_at, call.answered_at))], ['On the line', span(between(call.answered_at, call.ended_at))],
       ['Cause', call.cause && causes[call.cause]], ['Code (T.30)', call.code],
+      ['Known by', who([call.witnesses?.decided])], ['Agreed', who(call.witnesses?.agreed)], ['Contradicted by', who(call.witnesses?.contradicted)],
       ['Allowed', [call.parameters.t38 && 'T.38', call.parameters.v17 && 'V.17', call.parameters.ecm && 'ECM', call.parameters.standard && 'standard resolution'].filter(Boolean).join(', ')],
     ]}/></li>`;
 }

@@ -22,6 +22,11 @@ export const causes = {
   inbound: 'Inbound', unknown: 'Nobody knows', expired: 'Deadline passed', on_hold: 'To be looked at', disabled: 'Faxing disabled',
 };
 
+// witnesses: who tells what a call came to.
+export const witnesses = {
+  call: 'the call itself', link: 'the command link', record: 'FreeSWITCH’s record', hook: 'the hook', inquiry: 'asking FreeSWITCH', daemon: 'Faxbot: nothing was sent',
+};
+
 // when is a time as people at this desk write it; today without the date.
 export function when(text) {
   if (!text) return '';
