@@ -83,6 +83,7 @@ type Controller struct {
 	mu       sync.Mutex
 	calls    map[fax.AttemptID]*call
 	busy     map[fax.Number]fax.AttemptID // the calls by their numbers
+	waking   map[chan struct{}]bool       // see wakeSoon
 	idle     chan struct{}                // closed while draining when no call is left; nil before
 	draining bool
 	records  bool // the switch keeps records (mod_db)
@@ -162,6 +163,7 @@ func (c *Controller) Run(drain, stop context.Context) error {
 	g.Go(func() error { return c.prepareAll(drain) })
 	g.Go(func() error { return c.schedule(drain) })
 	g.Go(func() error { return c.keepHouse(ctx) })
+	g.Go(func() error { return c.store.Listen(ctx, func(news []store.News) { c.hearHosts(ctx, news) }) })
 	g.Go(func() error { return c.keepDocuments(ctx) })
 	g.Go(func() error {
 		c.windUp(drain, stop)

@@ -113,7 +113,7 @@ func (c *Controller) claimFor(said *events.Connected, to fax.Number) (store.Clai
 	}
 	var why error
 	one, err := c.store.ClaimFor(c.life, store.ClaimRequest{
-		Now: now, LeaseUntil: now.Add(lease),
+		Now: now, Lease: lease,
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
 			if c.isBusy(one.Job.To) {
 				why = errors.New("a call to the number is up")

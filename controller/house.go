@@ -21,7 +21,8 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := time.Now()
-		if err := c.store.Renew(ctx, now.Add(lease)); err != nil && ctx.Err() == nil {
+		c.hangUpUnwanted(ctx)
+		if err := c.store.Renew(ctx, lease); err != nil && ctx.Err() == nil {
 			c.log.Error("the leases of running calls could not be renewed", "error", err)
 		}
 		expired, err := c.store.Expire(ctx, now)

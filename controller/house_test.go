@@ -33,6 +33,8 @@ type house struct {
 	link     freeswitch.LinkConfig
 	patience time.Duration // of until
 	store    *store.Store
+	database string // its URL; "" for SQLite in dir
+	host     string
 	metrics  *prometheus.Registry
 	config   controller.Config
 
@@ -78,7 +80,11 @@ func (h *house) open(edit func(*controller.Config)) {
 	h.t.Helper()
 	ctx := context.Background()
 	var err error
-	h.store, err = store.Open(ctx, "sqlite:///"+filepath.Join(h.dir, "faxbot.db"), store.Options{Host: "test"})
+	database, host := h.database, h.host
+	if database == "" {
+		database, host = "sqlite:///"+filepath.Join(h.dir, "faxbot.db"), "test"
+	}
+	h.store, err = store.Open(ctx, database, store.Options{Host: host})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func knowing(t *testing.T, number fax.Number, known fax.Destination) func(*contr
 			t.Fatal(err)
 		}
 		claimed, err := c.Store.Claim(ctx, store.ClaimRequest{
-			Now: due.Add(time.Second), Limit: 1, LeaseUntil: due.Add(time.Minute),
+			Now: due.Add(time.Second), Limit: 1, Lease: time.Minute,
 			Plan: func(store.Candidate) (fax.Attempt, bool) {
 				return fax.Attempt{ID: fax.NewAttemptID(), Token: "0", Gateway: "carrier"}, true
 			},

@@ -57,7 +57,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	policy := c.policy.Load().plan()
 	planned := map[fax.JobID]string{} // gateways; the store may ask for a job twice
 	claimed, err := c.store.Claim(ctx, store.ClaimRequest{
-		Now: now, Limit: n, LeaseUntil: now.Add(lease),
+		Now: now, Limit: n, Lease: lease,
 		Channels: channels,
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
 			if c.isBusy(one.Job.To) {

@@ -58,6 +58,22 @@ func (b *Bus) Publish(n Notice) {
 	}
 }
 
+// Miss says that notices were lost before they came here: everybody missed one.
+func (b *Bus) Miss() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for l := range b.listeners {
+		l.missed++
+	}
+}
+
+// Heard says whether anybody listens.
+func (b *Bus) Heard() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.listeners) > 0
+}
+
 // Missed returns how many notices this listener had no room for.
 func (l *Listener) Missed() int {
 	l.bus.mu.Lock()

@@ -117,19 +117,30 @@ func (s *Store) Contradicted(ctx context.Context, id fax.AttemptID, by fax.Witne
 	return err
 }
 
-// Renew keeps this host's live attempts its own until a time. Leases only
-// grow; an attempt that another host has adopted stays with it.
-func (s *Store) Renew(ctx context.Context, until time.Time) error {
+// Renew keeps this host's live attempts its own for so long from now on, by the
+// database's clock. Leases only grow; an attempt that another host has adopted
+// stays with it.
+func (s *Store) Renew(ctx context.Context, lease time.Duration) error {
 	return s.commit(ctx, func(ctx context.Context, tx session) error {
-		_, err := tx.ExecContext(ctx, `UPDATE attempts SET lease_until = ?
-			WHERE state <> 'ended' AND host = ? AND lease_until < ?`, at(until), s.host, at(until))
+		now, err := s.clock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		until := at(now.Add(lease))
+		_, err = tx.ExecContext(ctx, `UPDATE attempts SET lease_until = ?
+			WHERE state <> 'ended' AND host = ? AND lease_until < ?`, until, s.host, until)
 		return err
 	})
 }
 
-// Adopt makes a live attempt whose lease has ended this host's own. fax.Conflict
-// when another host was faster or is back, ErrAlreadyEnded when it has a result.
-func (s *Store) Adopt(ctx context.Context, id fax.AttemptID, now, until time.Time) (fax.Attempt, error) {
+// Adopt makes a live attempt whose lease has ended this host's own, for so long.
+// fax.Conflict when another host was faster or is back, ErrAlreadyEnded when it
+// has a result.
+func (s *Store) Adopt(ctx context.Context, id fax.AttemptID, lease time.Duration) (fax.Attempt, error) {
+	now, err := s.clock(ctx, s.read)
+	if err != nil {
+		return fax.Attempt{}, s.dialect.explain("be read", err)
+	}
 	_, attempt, err := s.changeAttempt(ctx, id, nil, func(a *fax.Attempt, _ *fax.Job) error {
 		switch {
 		case a.State == fax.AttemptEnded:
@@ -137,10 +148,20 @@ func (s *Store) Adopt(ctx context.Context, id fax.AttemptID, now, until time.Tim
 		case a.Host != s.host && a.LeaseUntil.After(now):
 			return fax.Errorf(fax.Conflict, "Host %s looks after this call.", a.Host)
 		}
-		a.Host, a.LeaseUntil = s.host, until
+		a.Host, a.LeaseUntil = s.host, now.Add(lease)
 		return nil
 	})
 	return attempt, err
+}
+
+// clock is the time by which leases end: the database's.
+func (s *Store) clock(ctx context.Context, from session) (time.Time, error) {
+	if s.dialect.clock == "" {
+		return s.wall(), nil
+	}
+	var now moment
+	err := from.GetContext(ctx, &now, s.dialect.clock)
+	return now.Time, err
 }
 
 // changeAttempt reads an attempt and its job under the job's lock, lets edit
@@ -191,6 +212,9 @@ func (s *Store) changeAttempt(
 		job, attempt = j, a
 		return nil
 	})
+	if err == nil {
+		s.herald.tell(job)
+	}
 	return job, attempt, err
 }
 

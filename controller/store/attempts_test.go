@@ -203,34 +203,45 @@ func TestLeases(t *testing.T) {
 		a, b := db.open(t, "a"), db.open(t, "b")
 		ctx := t.Context()
 		c := a.dialing(t, newJob())
-		id, lease := c.Attempt.ID, c.Attempt.LeaseUntil
-		orphans := func(at time.Time) int {
+		id := c.Attempt.ID
+		orphans := func() int {
 			t.Helper()
-			return len(must(b.Orphans(ctx, at))(t))
+			return len(must(b.Orphans(ctx))(t))
 		}
-		if orphans(lease.Add(-time.Second)) != 0 || orphans(lease) != 1 {
-			t.Error("orphans do not follow the lease")
+		end := func() {
+			t.Helper()
+			if err := a.exec(t, `UPDATE attempts SET lease_until = lease_until - 3600000000`); err != nil {
+				t.Fatal(err)
+			}
 		}
-		later := lease.Add(time.Minute)
-		if err := b.Renew(ctx, later); err != nil || orphans(lease) != 1 {
-			t.Error("renewed by a stranger", err)
+		if until := time.Until(c.Attempt.LeaseUntil); until > time.Minute || until < 30*time.Second || orphans() != 0 {
+			t.Errorf("the lease of a minute ends in %s", until)
 		}
-		if err := a.Renew(ctx, later); err != nil || orphans(lease) != 0 || orphans(later) != 1 {
+		end()
+		if err := b.Renew(ctx, time.Minute); err != nil || orphans() != 1 {
+			t.Error("no orphan, or renewed by a stranger", err)
+		}
+		if err := a.Renew(ctx, time.Minute); err != nil || orphans() != 0 {
 			t.Error("not renewed", err)
 		}
-		_, err := b.Adopt(ctx, id, lease, later)
+		if err := a.Renew(ctx, -time.Minute); err != nil || orphans() != 0 {
+			t.Error("a lease shrank", err)
+		}
+		_, err := b.Adopt(ctx, id, time.Minute)
 		wantProblem(t, err, fax.Conflict)
 		if live := must(a.Live(ctx))(t); len(live) != 1 || live[0].ID != id {
 			t.Errorf("live: %v", live)
 		}
 
-		adopted, err := b.Adopt(ctx, id, later, later.Add(time.Minute))
+		end()
+		adopted, err := b.Adopt(ctx, id, time.Minute)
 		if err != nil || adopted.Host != "b" {
 			t.Fatal(adopted, err)
 		}
-		_, err = a.Adopt(ctx, id, later, later.Add(time.Minute))
+		_, err = a.Adopt(ctx, id, time.Minute)
 		wantProblem(t, err, fax.Conflict)
-		if err := a.Renew(ctx, later.Add(time.Hour)); err != nil || orphans(later.Add(time.Minute)) != 1 {
+		end()
+		if err := a.Renew(ctx, time.Minute); err != nil || orphans() != 1 {
 			t.Error("the former owner renewed", err)
 		}
 		if len(must(a.Live(ctx))(t)) != 0 || len(must(b.Live(ctx))(t)) != 1 {
@@ -240,11 +251,56 @@ func TestLeases(t *testing.T) {
 		if _, _, err := a.Finish(ctx, id, fax.Result{}, Outcome{State: fax.Failed}); err != nil {
 			t.Error(err)
 		}
-		if _, err := b.Adopt(ctx, id, later, later); !errors.Is(err, ErrAlreadyEnded) {
+		if _, err := b.Adopt(ctx, id, time.Minute); !errors.Is(err, ErrAlreadyEnded) {
 			t.Error(err)
 		}
-		if orphans(later.Add(time.Hour)) != 0 {
+		if orphans() != 0 {
 			t.Error("an ended attempt is an orphan")
 		}
 	})
+}
+
+// A host whose clock is wrong neither takes calls from others nor loses its own.
+func TestLeasesGoByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]time.Duration{"an hour fast": time.Hour, "an hour slow": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := postgresSchema(t)
+			right, wrong := db.open(t, "right"), db.open(t, "wrong")
+			wrong.wall = func() time.Time { return time.Now().Add(off) }
+			for _, s := range []*Store{right, wrong} {
+				for range 2 {
+					s.queued(t, newJob())
+				}
+				r := request(2)
+				r.Now = s.wall().Add(time.Second)
+				if off < 0 {
+					r.Now = time.Now().Add(time.Second) // or nothing would be due
+				}
+				if got := must(s.Claim(t.Context(), r))(t); len(got) != 2 {
+					t.Fatalf("%s claimed %d", s.host, len(got))
+				}
+				if err := s.Renew(t.Context(), time.Minute); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, s := range []*Store{right, wrong} {
+				if got := must(s.Orphans(t.Context()))(t); len(got) != 0 {
+					t.Errorf("%s sees orphans: %v", s.host, got)
+				}
+				for _, other := range []*Store{right, wrong} {
+					for _, a := range must(other.Live(t.Context()))(t) {
+						_, err := s.Adopt(t.Context(), a.ID, time.Minute)
+						if s != other {
+							wantProblem(t, err, fax.Conflict)
+						}
+						if end := time.Until(a.LeaseUntil); end > time.Minute || end < 0 {
+							t.Errorf("the lease of %s ends in %s", a.Host, end)
+						}
+					}
+				}
+			}
+		})
+	}
 }

@@ -12,9 +12,9 @@ import (
 
 // ClaimRequest asks for jobs to dial.
 type ClaimRequest struct {
-	Now        time.Time // a job is due when its DueAt is not after it
-	Limit      int       // jobs, at the most
-	LeaseUntil time.Time // until then the calls are this host's alone
+	Now   time.Time     // a job is due when its DueAt is not after it
+	Limit int           // jobs, at the most
+	Lease time.Duration // so long the calls are this host's alone
 	// Channels is how many calls each gateway carries at once, those of all
 	// hosts together. A gateway that is not listed has no limit.
 	Channels map[string]int
@@ -25,6 +25,8 @@ type ClaimRequest struct {
 	// Plan is called inside the transaction, for a job perhaps more than once:
 	// it must be quick and never call the store.
 	Plan func(Candidate) (attempt fax.Attempt, ok bool)
+
+	from time.Time // when the lease begins, by the database's clock
 }
 
 // Candidate is a job that may be dialled.
@@ -55,10 +57,8 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 	var served map[string]turn
 	err := s.commit(ctx, func(ctx context.Context, tx session) error {
 		claimed = nil
-		if s.dialect.claiming != "" {
-			if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
-				return err
-			}
+		if err := s.beginClaim(ctx, tx, &r); err != nil {
+			return err
 		}
 		free, err := freeChannels(ctx, tx, r.Channels)
 		if err != nil {
@@ -99,6 +99,9 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 		return nil, err
 	}
 	s.turns.set(served)
+	for _, c := range claimed {
+		s.herald.tell(c.Job)
+	}
 	return claimed, nil
 }
 
@@ -110,10 +113,8 @@ func (s *Store) ClaimFor(ctx context.Context, r ClaimRequest, to fax.Number, id 
 	digits := strings.TrimPrefix(string(to), "+")
 	var claimed Claimed
 	err := s.commit(ctx, func(ctx context.Context, tx session) error {
-		if s.dialect.claiming != "" {
-			if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
-				return err
-			}
+		if err := s.beginClaim(ctx, tx, &r); err != nil {
+			return err
 		}
 		query := candidateColumns + ` WHERE to_number IN (?, ?)` + claimable
 		args := append([]any{digits, "+" + digits}, claimableAt(r.Now)...)
@@ -135,7 +136,21 @@ func (s *Store) ClaimFor(ctx context.Context, r ClaimRequest, to fax.Number, id 
 		claimed = one
 		return err
 	})
+	if err == nil {
+		s.herald.tell(claimed.Job)
+	}
 	return claimed, err
+}
+
+// beginClaim waits for the claims of other hosts and looks at the clock.
+func (s *Store) beginClaim(ctx context.Context, tx session, r *ClaimRequest) (err error) {
+	if s.dialect.claiming != "" {
+		if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
+			return err
+		}
+	}
+	r.from, err = s.clock(ctx, tx)
+	return err
 }
 
 type candidate struct {
@@ -205,7 +220,7 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 		ID: planned.ID, JobID: job.ID, Ordinal: c.Calls + 1, State: fax.AttemptCreated,
 		Gateway: planned.Gateway, Host: s.host, Switch: planned.Switch, Token: planned.Token,
 		Parameters: planned.Parameters, Reasons: planned.Reasons, Result: fax.Result{Code: fax.NoCode},
-		LeaseUntil: r.LeaseUntil, CreatedAt: time.Now(),
+		LeaseUntil: r.from.Add(r.Lease), CreatedAt: time.Now(),
 	}), job.To}
 	query, args, err := insert("attempts", attemptColumns+", to_number", row)
 	if err != nil {

@@ -92,7 +92,7 @@ func TestAClaimedJobHasACommittedAttempt(t *testing.T) {
 			ID: c.Attempt.ID, JobID: job.ID, Ordinal: 1, State: fax.AttemptCreated,
 			Gateway: "carrier", Host: "north", Switch: "core", Token: "token",
 			Parameters: fax.Parameters{T38: true, V17: true, ECM: true, StartPage: 1},
-			Result:     fax.Result{Code: fax.NoCode}, LeaseUntil: r.LeaseUntil, CreatedAt: c.Attempt.CreatedAt,
+			Result:     fax.Result{Code: fax.NoCode}, LeaseUntil: c.Attempt.LeaseUntil, CreatedAt: c.Attempt.CreatedAt,
 		}
 		if d := cmp.Diff(want, c.Attempt); d != "" {
 			t.Error(d)

@@ -29,6 +29,9 @@ type dialect struct {
 	// queue are always stale, and would have it sort all that waits instead
 	// of walking the index that is sorted.
 	claiming string
+	// clock is the database's own time. Leases go by it: the clocks of hosts
+	// differ. "" where there is one host.
+	clock string
 	// reason names, for a stranger, the trouble that a later try may not
 	// have; "" when the error is our own fault.
 	reason func(error) string
@@ -46,6 +49,7 @@ var dialects = map[string]dialect{
 		migrating: "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot schema'))",
 		claiming: `SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;
 			SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot claims'))`,
+		clock:  `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 		reason: postgresReason,
 	},
 }

@@ -24,6 +24,15 @@
 // gathers the writes of all goroutines into one transaction. PostgreSQL does
 // the like by itself: pool.go gives every write its own transaction there.
 //
+// # Many hosts
+//
+// Hosts meet in the database and nowhere else. Claims take turns under an
+// advisory lock, because each must see the calls that the one before it placed;
+// rows that somebody else holds are skipped. Leases are written and judged by
+// the database's clock. What a host has committed it tells the others with
+// NOTIFY (news.go): ids and states, many in one message. That saves waiting,
+// and no more: whoever hears nothing finds the same by looking.
+//
 // # What the database itself refuses
 //
 // Every writing method reads the row under a lock and asks package fax whether

@@ -87,7 +87,7 @@ func (s *Store) claim(t testing.TB, limit int) []Claimed {
 }
 
 func request(limit int) ClaimRequest {
-	return ClaimRequest{Now: now().Add(time.Second), Limit: limit, LeaseUntil: now().Add(time.Minute), Plan: plan}
+	return ClaimRequest{Now: now().Add(time.Second), Limit: limit, Lease: time.Minute, Plan: plan}
 }
 
 func plan(Candidate) (fax.Attempt, bool) {

@@ -69,6 +69,9 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 	if err != nil {
 		return fax.Job{}, false, err
 	}
+	if stored.ID == job.ID {
+		s.herald.tell(job)
+	}
 	return stored.job(), stored.ID != job.ID, nil
 }
 
@@ -216,7 +219,11 @@ func (s *Store) Expire(ctx context.Context, now time.Time) ([]fax.Job, error) {
 		}
 		return err
 	})
-	return jobs(rows), err
+	if err != nil {
+		return nil, err
+	}
+	s.herald.tell(jobs(rows)...)
+	return jobs(rows), nil
 }
 
 // Purged notes that the jobs' documents are gone, so that Finished and Spent no
@@ -275,6 +282,7 @@ func (s *Store) change(
 	if err != nil {
 		return fax.Job{}, err
 	}
+	s.herald.tell(job)
 	return job, nil
 }
 

@@ -5,18 +5,15 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/jmoiron/sqlx"
 	"go.uber.org/goleak"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/store/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -75,7 +72,7 @@ func postgresSchema(t testing.TB) database {
 		if server.err != nil {
 			t.Skipf("no PostgreSQL: %v; set FAXBOT_TEST_POSTGRES to the URL of one", server.err)
 		}
-		base = server.url
+		base = server.URL
 	}
 	u, err := url.Parse(base)
 	if err != nil {
@@ -101,102 +98,26 @@ func postgresSchema(t testing.TB) database {
 	return database{u.String()}
 }
 
-// server is a private PostgreSQL, reached through a socket in its own folder.
+// server starts a private PostgreSQL when the first test wants it.
 var server postgres
 
 type postgres struct {
-	once        sync.Once
-	dir, binary string
-	url         string
-	err         error
+	once sync.Once
+	*pgtest.Server
+	err error
 }
 
 func (p *postgres) start() {
-	p.once.Do(func() { p.err = p.run() })
-}
-
-func (p *postgres) run() error {
-	path, err := exec.LookPath("pg_ctl")
-	if err != nil {
-		found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_ctl")
-		if len(found) == 0 {
-			return fmt.Errorf("pg_ctl is neither in PATH nor in /usr/lib/postgresql")
-		}
-		path = found[len(found)-1]
-	}
-	p.binary = path
-	if p.dir, err = os.MkdirTemp("", "faxbot-pg-"); err != nil {
-		return err
-	}
-	if id, gid, err := p.credential(); err != nil {
-		return err
-	} else if id != 0 {
-		if err := os.Chown(p.dir, int(id), int(gid)); err != nil {
-			return err
-		}
-	}
-	if err := p.ctl("initdb", "-s", "-o", "--no-sync --auth=trust --encoding=UTF8 --locale=C --username=faxbot"); err != nil {
-		return err
-	}
-	options := fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c max_connections=400", p.dir)
-	if err := p.ctl("start", "-w", "-s", "-l", filepath.Join(p.dir, "log"), "-o", options); err != nil {
-		return err
-	}
-	p.url = "postgres:///postgres?" + url.Values{"host": {p.dir}, "user": {"faxbot"}, "sslmode": {"disable"}}.Encode()
-	return nil
+	p.once.Do(func() { p.Server, p.err = pgtest.Start(pgtest.Quick) })
 }
 
 func (p *postgres) stop() {
-	if p.url != "" {
-		if err := p.ctl("stop", "-w", "-s", "-m", "immediate"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
+	if p.Server == nil {
+		return
 	}
-	if p.dir != "" {
-		os.RemoveAll(p.dir)
+	if err := p.Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
-}
-
-func (p *postgres) ctl(verb string, args ...string) error {
-	cmd := exec.Command(p.binary, append([]string{verb, "-D", filepath.Join(p.dir, "data")}, args...)...)
-	cmd.Dir = p.dir
-	id, gid, err := p.credential()
-	if err != nil {
-		return err
-	}
-	if id != 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: gid}}
-	}
-	// A file, not a pipe: the server would keep a pipe open.
-	out, err := os.CreateTemp(p.dir, "ctl-")
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Run(); err != nil {
-		said, _ := os.ReadFile(out.Name())
-		return fmt.Errorf("pg_ctl %s: %w: %s", verb, err, said)
-	}
-	return nil
-}
-
-// credential is whom the server runs as: PostgreSQL refuses to be root. Zero
-// means ourselves.
-func (p *postgres) credential() (uid, gid uint32, err error) {
-	if os.Getuid() != 0 {
-		return 0, 0, nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		return 0, 0, err
-	}
-	id, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return 0, 0, err
-	}
-	group, err := strconv.ParseUint(u.Gid, 10, 32)
-	return uint32(id), uint32(group), err
 }
 
 // exec alters the database behind the store's back.

@@ -41,6 +41,8 @@ type Store struct {
 	write    func(ctx context.Context, do func(context.Context, session) error) error
 	closers  []func() error // in the order of opening
 	turns    turns
+	herald   *herald          // nil on SQLite
+	wall     func() time.Time // this host's clock
 }
 
 //go:embed migrations/*.sql
@@ -60,7 +62,7 @@ func Open(ctx context.Context, databaseURL string, opts Options) (*Store, error)
 		return nil, errors.New("store: Options.Host must name this daemon")
 	}
 	log := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
-	s := &Store{host: opts.Host}
+	s := &Store{host: opts.Host, wall: time.Now}
 	s.SetWebhooks(opts.Webhooks)
 	kind, rest, err := parse(databaseURL)
 	switch kind {
@@ -209,6 +211,10 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
 	s.read = rebound{db}
 	s.write = pool{db}.write
+	if s.herald, err = newHerald(ctx, db, u.String(), log); err != nil {
+		return withoutPassword(err, u)
+	}
+	s.closers = append(s.closers, s.herald.close)
 	return nil
 }
 

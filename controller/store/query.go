@@ -215,9 +215,21 @@ func (s *Store) Live(ctx context.Context) ([]fax.Attempt, error) {
 		WHERE state <> 'ended' AND host = ? ORDER BY created_at, id`, s.host)
 }
 
+// Unwanted returns this host's attempts that have not ended and whose jobs
+// somebody wants cancelled, perhaps through another host.
+func (s *Store) Unwanted(ctx context.Context) ([]fax.AttemptID, error) {
+	var ids []fax.AttemptID
+	return ids, s.list(ctx, &ids, `SELECT id FROM attempts WHERE state <> 'ended' AND host = ?
+		AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = attempts.job_id AND cancel_asked)`, s.host)
+}
+
 // Orphans returns the attempts of all hosts that have not ended and whose
-// lease has. Adopt one before acting for it.
-func (s *Store) Orphans(ctx context.Context, now time.Time) ([]fax.Attempt, error) {
+// lease has, by the database's clock. Adopt one before acting for it.
+func (s *Store) Orphans(ctx context.Context) ([]fax.Attempt, error) {
+	now, err := s.clock(ctx, s.read)
+	if err != nil {
+		return nil, s.dialect.explain("be read", err)
+	}
 	return s.attempts(ctx, `SELECT `+attemptColumns+` FROM attempts
 		WHERE state <> 'ended' AND lease_until <= ? ORDER BY lease_until, id`, at(now))
 }

@@ -1,0 +1,157 @@
+// Package pgtest runs a real PostgreSQL for tests: Debian's, reached through a
+// socket in a folder of its own.
+package pgtest
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Server is a private PostgreSQL. Its methods are for one goroutine.
+type Server struct {
+	URL string // of the database "postgres", for its superuser "faxbot"
+
+	dir, binary, options string
+	up                   bool
+}
+
+// Quick makes the server faster and its data worthless after a loss of power,
+// but not after a crash of the server itself.
+const Quick = "-c fsync=off"
+
+// Start makes and starts a server with these options of postgres(1). Stop it
+// with Remove.
+func Start(options ...string) (_ *Server, err error) {
+	s := &Server{}
+	if s.binary, err = Program("pg_ctl"); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "faxbot-pg-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Remove())
+		}
+	}()
+	if id, gid, err := credential(); err != nil {
+		return nil, err
+	} else if id != 0 {
+		if err := os.Chown(s.dir, int(id), int(gid)); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.ctl("initdb", "-s", "-o", "--no-sync --auth=trust --encoding=UTF8 --locale=C --username=faxbot"); err != nil {
+		return nil, err
+	}
+	s.options = strings.Join(append([]string{"-c listen_addresses= -c max_connections=400 -c unix_socket_directories=" + s.dir}, options...), " ")
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	s.URL = "postgres:///postgres?" + url.Values{"host": {s.dir}, "user": {"faxbot"}, "sslmode": {"disable"}}.Encode()
+	return s, nil
+}
+
+// RunT starts a quick server that ends with the test, which is skipped where
+// there is no PostgreSQL.
+func RunT(t testing.TB) *Server {
+	t.Helper()
+	s, err := Start(Quick)
+	if err != nil {
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Start starts a server that was stopped.
+func (s *Server) Start() error {
+	err := s.ctl("start", "-w", "-s", "-t", "120", "-l", filepath.Join(s.dir, "log"), "-o", s.options)
+	s.up = s.up || err == nil
+	return err
+}
+
+// Stop stops the server: "fast" as for a restart, "immediate" as a crash.
+func (s *Server) Stop(how string) error {
+	s.up = false
+	return s.ctl("stop", "-w", "-s", "-m", how)
+}
+
+// Dir is the server's data directory.
+func (s *Server) Dir() string { return filepath.Join(s.dir, "data") }
+
+// Remove stops the server and deletes all that it kept.
+func (s *Server) Remove() error {
+	var err error
+	if s.up {
+		err = s.Stop("immediate")
+	}
+	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// Program finds one of PostgreSQL's programs, which Debian keeps out of PATH.
+func Program(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if len(found) == 0 {
+		return "", fmt.Errorf("%s is neither in PATH nor in /usr/lib/postgresql", name)
+	}
+	return found[len(found)-1], nil
+}
+
+func (s *Server) ctl(verb string, args ...string) error {
+	cmd := exec.Command(s.binary, append([]string{verb, "-D", s.Dir()}, args...)...) //nolint:gosec // the program is PostgreSQL's
+	cmd.Dir = s.dir
+	id, gid, err := credential()
+	if err != nil {
+		return err
+	}
+	if id != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: gid}}
+	}
+	// A file, not a pipe: the server would keep a pipe open.
+	out, err := os.CreateTemp(s.dir, "ctl-")
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		said, _ := os.ReadFile(out.Name())
+		return fmt.Errorf("pg_ctl %s: %w: %s", verb, err, said)
+	}
+	return nil
+}
+
+// credential is whom the server runs as: PostgreSQL refuses to be root. Zero
+// means ourselves.
+func credential() (uid, gid uint32, err error) {
+	if os.Getuid() != 0 {
+		return 0, 0, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return 0, 0, err
+	}
+	id, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return 0, 0, err
+	}
+	group, err := strconv.ParseUint(u.Gid, 10, 32)
+	return uint32(id), uint32(group), err
+}
