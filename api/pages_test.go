@@ -143,7 +143,7 @@ func TestFaxesWhileFaxingIsDisabled(t *testing.T) {
 	s := newStand(t)
 	policy := controller.Policy{
 		Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}}, T38: true, Grace: time.Second,
-		Switch: controller.Switch{Address: s.sim.Addr(), Password: "ClueCon"}, Disabled: true,
+		Switches: []controller.Switch{{Address: s.sim.Addr(), Password: "ClueCon"}}, Disabled: true,
 	}
 	if err := s.ctl.Apply(policy); err != nil {
 		t.Fatal(err)

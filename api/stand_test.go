@@ -100,7 +100,7 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 		DocumentURL: c.documentURL,
 		Policy: controller.Policy{
 			Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}},
-			Switch:   controller.Switch{Address: c.link.Address, Password: c.link.Password},
+			Switches: []controller.Switch{{Address: c.link.Address, Password: c.link.Password}},
 			T38:      true, Grace: time.Second,
 		},
 		Logger: logger, Registerer: registry,

@@ -23,7 +23,7 @@ func FuzzAdmit(f *testing.F) {
 	f.Add("", id, token)
 	f.Add(id, "", token)
 	f.Add("", "", "")
-	c := &Controller{log: slog.New(slog.DiscardHandler), calls: map[fax.AttemptID]*call{}}
+	c := &Controller{log: slog.New(slog.DiscardHandler), switches: exchanges{list: []*exchange{{}}}, calls: map[fax.AttemptID]*call{}}
 	c.metrics = newMetrics(prometheus.NewRegistry(), c)
 	f.Fuzz(func(t *testing.T, uuid, attempt, said string) {
 		k := c.newCall(fax.Job{ID: fax.NewJobID()}, fax.Attempt{ID: id, Token: token})

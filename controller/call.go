@@ -22,6 +22,7 @@ type call struct {
 	c   *Controller
 	id  fax.AttemptID
 	job fax.Job // as it was when the call was placed
+	on  *exchange
 	log *slog.Logger
 	// policy is that of the call's beginning; another one is for other calls.
 	policy *Policy
@@ -47,7 +48,7 @@ type call struct {
 func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
 	k := &call{
 		c: c, id: attempt.ID, job: job, attempt: attempt, heardAt: time.Now(), cancelled: job.CancelAsked, policy: c.policy.Load(),
-		log: c.log.With("fax", job.ID, "attempt", attempt.ID),
+		on: c.exchange(attempt.Switch), log: c.log.With("fax", job.ID, "attempt", attempt.ID),
 	}
 	k.saved = attempt.Result.Pages
 	k.verdict.pages = attempt.Result.Pages
@@ -328,12 +329,12 @@ func (k *call) seeOff() {
 		if over || k.c.life.Err() != nil {
 			return
 		}
-		if alive, err := k.c.link.Exists(string(k.id)); err != nil {
+		if alive, err := k.on.link.Exists(string(k.id)); err != nil {
 			continue
 		} else if !alive {
 			return
 		}
-		if err := k.c.link.Kill(string(k.id)); err != nil {
+		if err := k.on.link.Kill(string(k.id)); err != nil {
 			k.log.Warn("a call that stays up could not be hung up yet", "error", err)
 		}
 	}
@@ -348,7 +349,7 @@ func (k *call) forget() {
 	k.forgotten = true
 	k.c.spawn(func() {
 		for _, command := range dialplan.ForgetRecord(k.id) {
-			if _, err := k.c.link.API(command); err != nil {
+			if _, err := k.on.link.API(command); err != nil {
 				return // a row of mod_db stays behind, nothing else
 			}
 		}
@@ -379,7 +380,7 @@ func (k *call) hangUp() {
 				conn.Hangup()
 				return
 			}
-			if err := k.c.link.Kill(string(k.id)); err != nil {
+			if err := k.on.link.Kill(string(k.id)); err != nil {
 				k.log.Warn("the call could not be hung up yet", "error", err)
 			}
 			sleep(k.c.life, 500*time.Millisecond)

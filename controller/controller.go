@@ -44,7 +44,7 @@ type Config struct {
 	Dialplan  dialplan.Route            // calls get there through the switch's dialplan; zero for straight
 	// Guests has calls taken that others placed on the switch for a fax of ours.
 	Guests bool
-	Link   freeswitch.LinkConfig // Address, Password, Logger and Metrics are filled in
+	Link   freeswitch.LinkConfig // of each switch; Name, Address, Password, Logger and Metrics are filled in
 
 	// DocumentURL is where the switch reaches Pages over HTTP, and fetches the
 	// pages of each call from; "" when it shares the document folder.
@@ -64,7 +64,7 @@ type Controller struct {
 	store    *store.Store
 	docs     *document.Folder
 	listener *freeswitch.Listener
-	link     *freeswitch.Link
+	switches exchanges
 	metrics  *metrics
 	gateways *gateways
 	bus      events.Bus
@@ -86,7 +86,6 @@ type Controller struct {
 	waking   map[chan struct{}]bool       // see wakeSoon
 	idle     chan struct{}                // closed while draining when no call is left; nil before
 	draining bool
-	records  bool // the switch keeps records (mod_db)
 }
 
 // New binds the socket for calls. Nothing happens before Run.
@@ -95,7 +94,6 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Link.Address, c.Link.Password = policy.Switch.Address, policy.Switch.Password
 	fsMetrics := freeswitch.NewMetrics(c.Registerer)
 	c.Socket.Logger, c.Socket.Metrics = c.Logger, fsMetrics
 	c.Link.Logger, c.Link.Metrics = c.Logger, fsMetrics
@@ -114,30 +112,13 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 		calls: map[fax.AttemptID]*call{}, busy: map[fax.Number]fax.AttemptID{},
 	}
 	ctl.policy.Store(policy)
-	ctl.link = freeswitch.NewLink(c.Link, ctl.heardOnLink, ctl.linked)
+	ctl.setSwitches(policy.Switches)
 	ctl.gateways = newGateways(policy.gateways(), c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
-	if err := errors.Join(ctl.checkAdvertise(), ctl.checkDocumentURL()); err != nil {
+	if err := errors.Join(ctl.checkSockets(), ctl.checkDocumentURL()); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return ctl, nil
-}
-
-// checkAdvertise finds out before the first fax whether the switch can be told
-// our address.
-func (c *Controller) checkAdvertise() error {
-	probe := dialplan.Call{
-		Attempt: fax.NewAttemptID(), Job: fax.NewJobID(), Token: newToken(), Number: "000000",
-		Gateway: c.policy.Load().Gateways[0].Name, Ring: time.Minute, Socket: c.config.Advertise,
-	}
-	if _, err := probe.Originate(); err != nil {
-		return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)
-	}
-	probe.Route = c.config.Dialplan
-	if _, err := probe.Originate(); err != nil {
-		return fmt.Errorf("FAXBOT_DIALPLAN: %w", err)
-	}
-	return nil
 }
 
 // SocketAddr is where calls connect.
@@ -159,7 +140,7 @@ func (c *Controller) Run(drain, stop context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(c.life)
 	g.Go(func() error { return orCancelled(c.listener.Serve(ctx, c)) })
-	g.Go(func() error { return c.link.Run(ctx) })
+	c.connectAll(ctx)
 	g.Go(func() error { return c.prepareAll(drain) })
 	g.Go(func() error { return c.schedule(drain) })
 	g.Go(func() error { return c.keepHouse(ctx) })

@@ -22,19 +22,15 @@ type gateways struct {
 	list []*gate
 }
 
-// gate is one gateway. It works while failures is small; it rests until
-// restUntil; afterwards, until one call has got through, it takes one call at
-// a time.
+// gate is one gateway. It works while failures is small.
 type gate struct {
+	breaker
 	name     string
 	channels int
 	pace     *rate.Limiter
 
 	failures      int // calls in a row that it could not take
 	misconfigured bool
-	restUntil     time.Time     // zero while it works
-	rests         int           // in a row, for their length
-	probe         fax.AttemptID // the call that finds out; "" for none
 }
 
 const (
@@ -60,7 +56,7 @@ func (gs *gateways) set(list []Gateway) {
 		limit, burst := rate.Limit(g.CPS), max(1, int(g.CPS/10))
 		next[i] = gs.find(g.Name)
 		if next[i] == nil {
-			next[i] = &gate{name: g.Name, pace: rate.NewLimiter(limit, burst)}
+			next[i] = &gate{name: g.Name, pace: rate.NewLimiter(limit, burst), breaker: breaker{shortest: shortestRest, longest: longestRest}}
 		}
 		next[i].channels = g.Channels
 		next[i].pace.SetLimit(limit)
@@ -71,30 +67,17 @@ func (gs *gateways) set(list []Gateway) {
 
 // state is a word for metrics and people.
 func (g *gate) state(now time.Time) string {
-	switch {
-	case g.restUntil.IsZero():
-		return "working"
-	case g.misconfigured:
+	if !g.works() && g.misconfigured {
 		return "misconfigured"
-	case now.Before(g.restUntil):
-		return "resting"
-	default:
-		return "probing"
 	}
+	return g.breaker.state(now)
 }
 
 var gateStates = []string{"working", "misconfigured", "resting", "probing"}
 
 // room says how many new calls it may get now.
 func (g *gate) room(now time.Time) int {
-	switch {
-	case g.restUntil.IsZero():
-		return max(0, int(g.pace.TokensAt(now)))
-	case now.Before(g.restUntil) || g.probe != "":
-		return 0
-	default:
-		return 1
-	}
+	return g.breaker.room(now, max(0, int(g.pace.TokensAt(now))))
 }
 
 // room is what each gateway may get now, and how long to wait when all is 0.
@@ -105,7 +88,7 @@ func (gs *gateways) room(now time.Time) (room map[string]int, wait time.Duration
 	for _, g := range gs.list {
 		room[g.name] = g.room(now)
 		switch {
-		case g.restUntil.IsZero():
+		case g.works():
 			wait = min(wait, time.Duration(float64(time.Second)/float64(g.pace.Limit())))
 		case now.Before(g.restUntil):
 			wait = min(wait, g.restUntil.Sub(now))
@@ -115,13 +98,18 @@ func (gs *gateways) room(now time.Time) (room map[string]int, wait time.Duration
 }
 
 // plans are gateways as the planner sees them. Those without room now are full;
-// with room nil none is. One that is not listed is open.
-func (gs *gateways) plans(names []string, room map[string]int, now time.Time) []plan.Gateway {
+// with room nil none is. One that is not listed is open; one of which no switch
+// is left that could be used is closed.
+func (gs *gateways) plans(names []string, room map[string]int, reached func(string) bool, now time.Time) []plan.Gateway {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	list := make([]plan.Gateway, len(names))
 	for i, name := range names {
 		list[i].Name = name
+		if !reached(name) {
+			list[i].Listed, list[i].Closed, list[i].Cause, list[i].Until = true, true, fax.Switch, now.Add(longestSleep)
+			continue
+		}
 		g := gs.find(name)
 		if g == nil {
 			continue
@@ -129,7 +117,7 @@ func (gs *gateways) plans(names []string, room map[string]int, now time.Time) []
 		list[i].Listed = true
 		list[i].Closed = now.Before(g.restUntil)
 		list[i].Full = !list[i].Closed && room != nil && room[name] <= 0
-		if !g.restUntil.IsZero() {
+		if !g.works() {
 			list[i].Cause, list[i].Until = fax.Trunk, later(now, g.restUntil)
 			if g.misconfigured {
 				list[i].Cause = fax.Misconfigured
@@ -148,9 +136,7 @@ func (gs *gateways) placed(a fax.Attempt, now time.Time) {
 		return
 	}
 	g.pace.AllowN(now, 1)
-	if !g.restUntil.IsZero() && g.probe == "" {
-		g.probe = a.ID
-	}
+	g.breaker.placed(a.ID)
 }
 
 // ended hears what a call came to.
@@ -161,39 +147,32 @@ func (gs *gateways) ended(a fax.Attempt, c fax.Cause, now time.Time) {
 	if g == nil {
 		return
 	}
-	probe := g.probe == a.ID
-	if probe {
-		g.probe = ""
-	}
+	probe := g.breaker.ended(a.ID)
 	switch c {
 	case fax.Misconfigured:
 		// Calls that were under way when it began to rest tell nothing new.
-		if g.restUntil.IsZero() || probe {
-			g.rest(now, true)
+		if g.works() || probe {
+			g.misconfigured = true
+			g.rest(now)
 			gs.log.Error("a gateway is misconfigured; faxes for it wait, and one is tried now and then", "gateway", g.name, "until", g.restUntil)
 		}
 	case fax.Trunk:
 		g.failures++
-		if probe || g.restUntil.IsZero() && g.failures >= tripAfter {
-			g.rest(now, false)
+		if probe || g.works() && g.failures >= tripAfter {
+			g.misconfigured = false
+			g.rest(now)
 			gs.log.Error("a gateway takes no calls; faxes for it wait, and one is tried now and then", "gateway", g.name, "failures", g.failures, "until", g.restUntil)
 		}
 	case fax.Switch, fax.Unknown, fax.Withdrawn, fax.Document:
 		// Not the gateway's doing.
 	default:
 		g.failures = 0
-		if !g.restUntil.IsZero() {
+		if !g.works() {
 			gs.log.Warn("a gateway takes calls again", "gateway", g.name)
-			g.restUntil, g.rests, g.misconfigured = time.Time{}, 0, false
+			g.misconfigured = false
+			g.mend()
 		}
 	}
-}
-
-// rest begins a rest, each twice as long as the one before.
-func (g *gate) rest(now time.Time, misconfigured bool) {
-	g.restUntil = now.Add(min(longestRest, shortestRest<<min(g.rests, 10)))
-	g.rests++
-	g.misconfigured = misconfigured
 }
 
 func (gs *gateways) listed(name string) bool {

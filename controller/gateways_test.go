@@ -8,6 +8,8 @@ import (
 	"faxbot/controller/fax"
 )
 
+func always(string) bool { return true }
+
 func callThrough(gateway string) fax.Attempt {
 	return fax.Attempt{ID: fax.NewAttemptID(), Gateway: gateway}
 }
@@ -36,7 +38,7 @@ func TestBreaker(t *testing.T) {
 	state("working", 10)
 	end(fax.Trunk)
 	state("resting", 0)
-	if plans := gs.plans([]string{"a", "b", "c"}, nil, now); !plans[0].Closed || plans[1].Closed || plans[2].Closed || plans[2].Listed {
+	if plans := gs.plans([]string{"a", "b", "c"}, nil, always, now); !plans[0].Closed || plans[1].Closed || plans[2].Closed || plans[2].Listed {
 		t.Errorf("%+v", plans)
 	}
 	if room, wait := gs.room(now); room["a"] != 0 || room["b"] != 10 || wait > time.Second {
@@ -84,7 +86,7 @@ func TestBreaker(t *testing.T) {
 // A gateway's room in a claim is what it may get, less what others got.
 func TestRemaining(t *testing.T) {
 	t.Parallel()
-	left := remaining(map[string]int{"a": 3, "b": 1}, map[string]int{"a": 5, "b": 0}, map[fax.JobID]string{"1": "a", "2": "a", "3": ""}, "2")
+	left := remaining(map[string]int{"a": 3, "b": 1}, map[string]int{"a": 5, "b": 0}, map[fax.JobID]fax.Attempt{"1": callThrough("a"), "2": callThrough("a")}, "2")
 	if left["a"] != 2 || left["b"] != 0 {
 		t.Errorf("%v", left)
 	}

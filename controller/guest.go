@@ -29,12 +29,12 @@ func (c *Controller) receive(conn *freeswitch.Call, said *events.Connected) free
 		log.Warn("a call that is not ours is refused; set FAXBOT_GUEST_CALLS if its dialplan places it for us")
 		return nil
 	}
-	to, err := c.checkGuest(conn, said)
+	to, on, err := c.checkGuest(conn, said)
 	if err != nil {
 		log.Warn("a call that others placed is refused", "why", err)
 		return nil
 	}
-	one, err := c.claimFor(said, to)
+	one, err := c.claimFor(said, to, on)
 	if err != nil {
 		log.Warn("a call that others placed is refused: no fax may be sent over it", "number", to.Masked(), "why", err)
 		return nil
@@ -59,43 +59,55 @@ func (c *Controller) receive(conn *freeswitch.Call, said *events.Connected) free
 // checkGuest finds out whether the peer is the channel that it says it is, and
 // whom the switch has called over it. That others can reach the socket proves
 // nothing; what we set over the command link only the switch can repeat.
-func (c *Controller) checkGuest(conn *freeswitch.Call, said *events.Connected) (fax.Number, error) {
+func (c *Controller) checkGuest(conn *freeswitch.Call, said *events.Connected) (fax.Number, *exchange, error) {
 	id, err := fax.ParseAttemptID(said.UUID)
 	switch {
 	case err != nil:
-		return "", errors.New("its channel's uuid is none")
+		return "", nil, errors.New("its channel's uuid is none")
 	case !said.Async || !said.Full:
-		return "", freeswitch.ErrNotAsync
+		return "", nil, freeswitch.ErrNotAsync
 	case !said.Outbound:
-		return "", errors.New("it came in; nobody is sent a fax because he calls")
+		return "", nil, errors.New("it came in; nobody is sent a fax because he calls")
 	case c.find(id) != nil:
-		return "", errors.New("it has the uuid of a call of ours")
+		return "", nil, errors.New("it has the uuid of a call of ours")
 	}
 	to, err := fax.ParseNumber(said.Number)
 	if err != nil {
-		return "", errors.New("the switch does not say which number it called; set faxbot_number")
+		return "", nil, errors.New("the switch does not say which number it called; set faxbot_number")
 	}
 	word := newToken()
-	answer, err := c.link.API(dialplan.Prove(id, word))
+	on, err := c.whoHas(id, word)
 	if err != nil {
-		return "", err
-	}
-	if !strings.HasPrefix(answer, "+OK") {
-		return "", fmt.Errorf("the switch does not know it: %.40q", strings.TrimSpace(answer))
+		return "", nil, err
 	}
 	repeated, err := conn.Variable(dialplan.Proof)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if subtle.ConstantTimeCompare([]byte(repeated), []byte(word)) != 1 {
-		return "", errors.New("the peer is not that channel")
+		return "", nil, errors.New("the peer is not that channel")
 	}
-	return to, nil
+	return to, on, nil
+}
+
+// whoHas finds the switch that has the channel, and sets a word on it there.
+func (c *Controller) whoHas(id fax.AttemptID, word string) (*exchange, error) {
+	err := errors.New("no switch can be asked about it")
+	for _, e := range c.usable() {
+		answer, failed := e.link.API(dialplan.Prove(id, word))
+		if failed == nil && strings.HasPrefix(answer, "+OK") {
+			return e, nil
+		}
+		if err = failed; err == nil {
+			err = fmt.Errorf("the switch does not know it: %.40q", strings.TrimSpace(answer))
+		}
+	}
+	return nil, err
 }
 
 // claimFor makes the call the next attempt of the fax that it names, or of the
 // most urgent one to the number.
-func (c *Controller) claimFor(said *events.Connected, to fax.Number) (store.Claimed, error) {
+func (c *Controller) claimFor(said *events.Connected, to fax.Number, on *exchange) (store.Claimed, error) {
 	now := time.Now()
 	var id fax.JobID
 	if said.JobID != "" {
@@ -129,7 +141,7 @@ func (c *Controller) claimFor(said *events.Connected, to fax.Number) (store.Clai
 			s.Gateways = []plan.Gateway{{Name: guestGateway}}
 			next := plan.Next(s)
 			return fax.Attempt{
-				ID: fax.AttemptID(said.UUID), Token: newToken(), Gateway: guestGateway, Switch: c.link.Core(),
+				ID: fax.AttemptID(said.UUID), Token: newToken(), Gateway: guestGateway, Switch: on.name, Core: on.link.Core(),
 				Parameters: next.Parameters, Reasons: next.Reasons,
 			}, true
 		},
@@ -146,7 +158,7 @@ func (k *call) instruct(a fax.Attempt) error {
 	if err != nil {
 		return err
 	}
-	answer, err := k.c.link.API(command)
+	answer, err := k.on.link.API(command)
 	if err == nil && !strings.HasPrefix(answer, "+OK") {
 		err = fmt.Errorf("the switch did not take the call's parameters: %.80q", answer)
 	}

@@ -22,6 +22,7 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 		}
 		now := time.Now()
 		c.hangUpUnwanted(ctx)
+		c.dismiss()
 		if err := c.store.Renew(ctx, lease); err != nil && ctx.Err() == nil {
 			c.log.Error("the leases of running calls could not be renewed", "error", err)
 		}

@@ -58,7 +58,7 @@ func newHouse(t *testing.T, sim simulator.Config, edit func(*controller.Config))
 func (h *house) policy() controller.Policy {
 	return controller.Policy{
 		Gateways: gatewaysNamed("carrier"),
-		Switch:   controller.Switch{Address: h.link.Address, Password: h.link.Password},
+		Switches: []controller.Switch{{Address: h.link.Address, Password: h.link.Password}},
 		T38:      true,
 		Grace:    time.Second,
 	}

@@ -16,7 +16,7 @@ import (
 func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Destination, room map[string]int, now time.Time) plan.Situation {
 	p := c.policy.Load()
 	return plan.Situation{
-		Job: job, Calls: calls, Known: known, Gateways: c.gateways.plans(p.ways(job), room, now), Now: now, Random: rand.Float64,
+		Job: job, Calls: calls, Known: known, Gateways: c.gateways.plans(p.ways(job), room, reached(c.usable()), now), Now: now, Random: rand.Float64,
 		Policy: p.plan(),
 	}
 }

@@ -16,7 +16,7 @@ type Policy struct {
 	// others for some numbers, those with the longest fitting prefix.
 	Gateways []Gateway
 	Routes   []Route
-	Switch   Switch
+	Switches []Switch // at least one
 
 	T38  bool          // offer T.38
 	Ring time.Duration // how long a call may ring; default 60 s
@@ -47,12 +47,6 @@ type Policy struct {
 	OnUnknown fax.Next
 }
 
-// Switch is where FreeSWITCH takes commands (mod_event_socket).
-type Switch struct {
-	Address  string // HOST:PORT
-	Password string
-}
-
 // checked returns the policy with its defaults, or says what is wrong with it.
 func (p Policy) checked() (*Policy, error) {
 	var err error
@@ -61,6 +55,9 @@ func (p Policy) checked() (*Policy, error) {
 	}
 	if p.Routes, err = checkRoutes(p.Routes); err != nil {
 		return nil, fmt.Errorf("FREESWITCH_ROUTES: %w", err)
+	}
+	if p.Switches, err = checkSwitches(p.Switches); err != nil {
+		return nil, fmt.Errorf("FAXBOT_SWITCHES: %w", err)
 	}
 	if _, err := plan.ParseWindow(p.Window); err != nil {
 		return nil, fmt.Errorf("FAXBOT_WINDOW: %w", err)
@@ -108,9 +105,10 @@ func (p *Policy) header(job fax.Job, how fax.Parameters) string {
 // they began, and gateways that stay keep their state. When it returns an error
 // nothing has changed.
 //
-// With another password the command link is made anew at once. Another address
-// may be another switch, of which ours cannot be asked: no call is begun until
-// those under way have ended or the link is down; then the link moves.
+// With another password a command link is made anew at once. Another address
+// may be another switch, which cannot be asked about calls of the one before: the
+// switch gets no call until those under way have ended or the link is down; then
+// the link moves.
 func (c *Controller) Apply(p Policy) error {
 	next, err := p.checked()
 	if err != nil {
@@ -120,25 +118,7 @@ func (c *Controller) Apply(p Policy) error {
 	defer c.applying.Unlock()
 	c.gateways.set(next.gateways())
 	c.policy.Store(next)
-	if at := c.link.Address(); at == next.Switch.Address {
-		c.link.Move(at, next.Switch.Password)
-	}
+	c.setSwitches(next.Switches)
 	wake(c.due)
 	return nil
-}
-
-// moving says that the switch's address has changed and that calls under way
-// keep the link where it is; when none does, it moves.
-func (c *Controller) moving() bool {
-	c.applying.Lock()
-	defer c.applying.Unlock()
-	next := c.policy.Load().Switch
-	if c.link.Address() == next.Address {
-		return false
-	}
-	if c.live() > 0 && c.link.Up() == nil {
-		return true
-	}
-	c.link.Move(next.Address, next.Password)
-	return false
 }

@@ -2,9 +2,11 @@ package controller
 
 import (
 	"context"
+	"slices"
 
 	"faxbot/controller/doctor"
 	"faxbot/controller/document"
+	"faxbot/controller/freeswitch"
 )
 
 // Patient is this daemon as a doctor sees it, without its Premises.
@@ -20,8 +22,9 @@ func (c *Controller) PatientWith(p Policy) (doctor.Patient, error) {
 }
 
 func (c *Controller) patient(policy *Policy) doctor.Patient {
+	main, link, others := c.examined(policy)
 	to := c.config.Link
-	to.Address, to.Password = policy.Switch.Address, policy.Switch.Password
+	to.Name, to.Address, to.Password = main.Name, main.Address, main.Password
 	return doctor.Patient{
 		Accepting: func() error {
 			switch {
@@ -37,15 +40,44 @@ func (c *Controller) patient(policy *Policy) doctor.Patient {
 		},
 		Documents: func() (*document.Folder, error) { return c.docs, nil },
 		Switch:    to,
-		Link:      c.link,
-		Gateways:  policy.Names(),
+		Link:      link,
+		Others:    others,
+		Gateways:  slices.DeleteFunc(policy.Names(), func(name string) bool { return !main.Has(name) }),
 		T38:       policy.T38,
 		Fetches:   c.config.DocumentURL,
 		Route:     c.config.Dialplan,
 		Door: func() (*doctor.Door, error) {
-			return &doctor.Door{Socket: c.config.Advertise, Probes: &c.probes, Close: func() {}, Stranger: c.listener.Stranger}, nil
+			return &doctor.Door{Socket: or(main.Advertise, c.config.Advertise), Probes: &c.probes, Close: func() {}, Stranger: c.listener.Stranger}, nil
 		},
 	}
+}
+
+// examined is the switch that a doctor looks at: the first one that can be used,
+// or the first; of the others it asks whether they are there.
+func (c *Controller) examined(policy *Policy) (main Switch, link *freeswitch.Link, others []doctor.Other) {
+	links := map[string]*freeswitch.Link{}
+	for _, e := range c.switches.all() {
+		links[e.name] = e.link
+	}
+	chosen := 0
+	for i, s := range policy.Switches {
+		if l := links[s.Name]; l != nil && l.Up() == nil {
+			chosen = i
+			break
+		}
+	}
+	for i, s := range policy.Switches {
+		if i == chosen {
+			continue
+		}
+		other := doctor.Other{Name: s.Name, Up: func() error { return freeswitch.ErrLinkDown }}
+		if l := links[s.Name]; l != nil {
+			other.Up = l.Up
+		}
+		others = append(others, other)
+	}
+	main = policy.Switches[chosen]
+	return main, links[main.Name], others
 }
 
 // Database proves that the database can be written and read.

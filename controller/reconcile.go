@@ -32,14 +32,14 @@ func (c *Controller) takeUp(ctx context.Context) error {
 
 // linked is called each time the link has come up: whatever was said on it
 // meanwhile is lost, so every call that is not connected to us is looked into.
-func (c *Controller) linked(core string) {
+func (c *Controller) linked(e *exchange, _ string) {
 	c.spawn(func() {
-		c.probeRecords()
+		c.probeRecords(e)
 		for _, k := range c.snapshot() {
 			k.mu.Lock()
 			alone := k.conn == nil
 			k.mu.Unlock()
-			if alone {
+			if alone && k.on == e {
 				k.reconcile()
 			}
 		}
@@ -48,18 +48,18 @@ func (c *Controller) linked(core string) {
 }
 
 // probeRecords finds out whether the switch can keep a record of calls.
-func (c *Controller) probeRecords() {
+func (c *Controller) probeRecords(e *exchange) {
 	kept := false
-	if _, err := c.link.API("db insert/faxbot/probe/kept"); err == nil {
-		answer, err := c.link.API("db select/faxbot/probe")
+	if _, err := e.link.API("db insert/faxbot/probe/kept"); err == nil {
+		answer, err := e.link.API("db select/faxbot/probe")
 		kept = err == nil && answer == "kept"
 	}
 	if !kept {
-		c.log.Warn("the switch keeps no records; after a crash, calls that were under way will be held for a person to decide. Load mod_db")
+		c.log.Warn("a switch keeps no records; after a crash, calls that were under way will be held for a person to decide. Load mod_db", "switch", e.name)
 	}
-	c.mu.Lock()
-	c.records = kept
-	c.mu.Unlock()
+	e.mu.Lock()
+	e.records = kept
+	e.mu.Unlock()
 }
 
 // reconcile finds out what became of a call of which nobody reports.
@@ -106,7 +106,7 @@ func (k *call) search(ctx context.Context) {
 		if done {
 			return
 		}
-		alive, err := c.link.Exists(id)
+		alive, err := k.on.link.Exists(id)
 		switch {
 		case err != nil:
 			gone = 0
@@ -116,7 +116,7 @@ func (k *call) search(ctx context.Context) {
 			switch {
 			case unwanted, silent > patience:
 				k.log.Warn("a call that should be over is hung up", "silent", silent)
-				if err := c.link.Kill(id); err != nil {
+				if err := k.on.link.Kill(id); err != nil {
 					k.log.Warn("the call could not be hung up yet", "error", err)
 				}
 			case begun:
@@ -164,7 +164,7 @@ func (k *call) patience() time.Duration {
 func (k *call) readRecord() error {
 	var answers []string
 	for _, command := range dialplan.ReadRecord(k.id) {
-		answer, err := k.c.link.API(command)
+		answer, err := k.on.link.API(command)
 		if err != nil {
 			return err
 		}
@@ -195,15 +195,14 @@ func (k *call) over() bool {
 // sent if txfax was never told to run, or if the switch, not restarted since,
 // has no record: it is told to keep one before txfax is.
 func (k *call) unreported() fax.Result {
-	c := k.c
-	c.mu.Lock()
-	records := c.records
-	c.mu.Unlock()
+	k.on.mu.Lock()
+	records := k.on.records
+	k.on.mu.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r := k.verdict.result(k.attempt.Parameters.StartPage, k.job.Pages)
 	r.Witnesses = fax.Testimony{Decided: fax.ByInquiry}
-	restarted := k.attempt.Switch == "" || k.attempt.Switch != c.link.Core()
+	restarted := k.attempt.Core == "" || k.attempt.Core != k.on.link.Core()
 	switch {
 	case k.verdict.begun && (restarted || !records || r.Pages > 0):
 		r.Cause = fax.Unknown

@@ -40,7 +40,9 @@ func TestWays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Policy{Gateways: []Gateway{{Name: "main"}, {Name: "backup"}}, Routes: routes}.checked()
+	p, err := Policy{
+		Gateways: []Gateway{{Name: "main"}, {Name: "backup"}}, Routes: routes, Switches: []Switch{{Address: "127.0.0.1:8021"}},
+	}.checked()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,8 @@ const longestSleep = 10 * time.Second
 
 // claim places what may be placed now and returns how long to sleep.
 func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
-	if c.moving() || c.policy.Load().Disabled || c.link.Up() != nil {
+	at := c.usable()
+	if len(at) == 0 || c.policy.Load().Disabled {
 		return longestSleep // another policy, the end of a call, or linked, wakes us
 	}
 	channels, lines := c.gateways.channels()
@@ -44,21 +45,24 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 		return longestSleep // the end of a call wakes us
 	}
 	room, wait := c.gateways.room(now)
-	n := 0
-	for _, calls := range room {
+	n, reaches := 0, reached(at)
+	for gateway, calls := range room {
+		if !reaches(gateway) {
+			calls, room[gateway] = 0, 0
+		}
 		n += calls
 	}
 	if n = min(n, lines, 64); n <= 0 {
 		return wait // the queue of a gateway that rests is not even read
 	}
-	core := c.link.Core()
 	suspects := map[fax.JobID]string{}
 	early := map[fax.JobID]time.Time{} // their window has closed while they waited
 	policy := c.policy.Load().plan()
-	planned := map[fax.JobID]string{} // gateways; the store may ask for a job twice
+	switches := c.choice(at)
+	planned := map[fax.JobID]fax.Attempt{} // the store may ask for a job twice
 	claimed, err := c.store.Claim(ctx, store.ClaimRequest{
 		Now: now, Limit: n, Lease: lease,
-		Channels: channels,
+		Channels: channels, Switches: limits(at),
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
 			if c.isBusy(one.Job.To) {
 				return fax.Attempt{}, false
@@ -73,13 +77,20 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 			}
 			left := remaining(room, one.Free, planned, one.Job.ID)
 			next := plan.Next(c.situation(one.Job, one.Previous, one.Known, left, now))
-			if planned[one.Job.ID] = next.Gateway; next.Gateway == "" {
+			delete(planned, one.Job.ID)
+			if next.Gateway == "" {
 				return fax.Attempt{}, false
 			}
-			return fax.Attempt{
-				ID: fax.NewAttemptID(), Token: newToken(), Gateway: next.Gateway, Switch: core,
+			e := switches.among(planned, one.FreeOn).of(next.Gateway, one.Previous)
+			if e == nil {
+				return fax.Attempt{}, false
+			}
+			a := fax.Attempt{
+				ID: fax.NewAttemptID(), Token: newToken(), Gateway: next.Gateway, Switch: e.name, Core: e.link.Core(),
 				Parameters: next.Parameters, Reasons: next.Reasons,
-			}, true
+			}
+			planned[one.Job.ID] = a
+			return a, true
 		},
 	})
 	if err != nil {
@@ -113,11 +124,11 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 
 // remaining is what each gateway may still get in this claim: its room, less
 // the calls planned for other faxes, and no more than its free channels.
-func remaining(room, free map[string]int, planned map[fax.JobID]string, but fax.JobID) map[string]int {
+func remaining(room, free map[string]int, planned map[fax.JobID]fax.Attempt, but fax.JobID) map[string]int {
 	left := maps.Clone(room)
-	for id, gateway := range planned {
+	for id, a := range planned {
 		if id != but {
-			left[gateway]--
+			left[a.Gateway]--
 		}
 	}
 	for gateway, n := range free {
@@ -140,7 +151,7 @@ func (c *Controller) hold(ctx context.Context, id fax.JobID, cause fax.Cause, wh
 
 // dial has the switch place the call.
 func (k *call) dial() {
-	c, a := k.c, k.snapshot()
+	a := k.snapshot()
 	k.notify()
 	if !k.hasPages(a) {
 		return
@@ -159,7 +170,7 @@ func (k *call) dial() {
 		return
 	}
 	k.expectNews(k.policy.Ring + k.policy.Grace)
-	if err := c.link.Originate(string(a.ID), text); err != nil {
+	if err := k.on.link.Originate(string(a.ID), text); err != nil {
 		// Nobody knows whether it was heard.
 		k.log.Warn("originate was not confirmed; asking the switch", "error", err)
 		k.reconcile()
@@ -187,7 +198,7 @@ func (k *call) hasPages(a fax.Attempt) bool {
 func (k *call) told(a fax.Attempt) dialplan.Call {
 	return dialplan.Call{
 		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
-		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: k.c.config.Advertise, Route: k.c.config.Dialplan,
+		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: k.c.socket(k.on), Route: k.c.config.Dialplan,
 		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: k.policy.header(k.job, a.Parameters),
 		Parameters: a.Parameters,
 	}

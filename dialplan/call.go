@@ -123,7 +123,7 @@ func (c Call) destination() (string, error) {
 	if c.Route != (Route{}) {
 		return c.Route.String(), c.Route.check()
 	}
-	socket, err := socketAddresses(c.Socket)
+	socket, err := Sockets(c.Socket)
 	return "'&socket(" + socket + " async full)'", err
 }
 
@@ -152,9 +152,9 @@ const (
 
 func plain(s, allowed string) bool { return strings.Trim(s, allowed) == "" }
 
-// socketAddresses accepts HOST:PORT[|HOST:PORT…]. IPv6 addresses in brackets
+// Sockets accepts HOST:PORT[|HOST:PORT…]. IPv6 addresses in brackets
 // are refused: the socket application splits at the first colon.
-func socketAddresses(s string) (string, error) {
+func Sockets(s string) (string, error) {
 	for _, one := range strings.Split(s, "|") {
 		host, port, err := net.SplitHostPort(one)
 		n, perr := strconv.Atoi(port)

@@ -16,7 +16,7 @@ type Probe struct {
 // Originate renders the argument of api or bgapi. It fails with fax.Invalid
 // when a value has a form that cannot be sent.
 func (p Probe) Originate() (string, error) {
-	socket, err := socketAddresses(p.Socket)
+	socket, err := Sockets(p.Socket)
 	if err != nil {
 		return "", err
 	}

@@ -173,7 +173,7 @@ func (s Site) lacks(p Part) error {
 const safe = letters + digits + "-._~+/="
 
 func (s Site) check() error {
-	if _, err := socketAddresses(s.Socket); err != nil {
+	if _, err := Sockets(s.Socket); err != nil {
 		return err
 	}
 	if err := s.Route.check(); err != nil {

@@ -256,6 +256,11 @@ func (a *administration) refuse(texts map[string]*string) error {
 // misdirects refuses to send a password of FreeSWITCH that somebody else has set
 // to an address of the sender's choice: it is worth a shell on the switch.
 func (a *administration) misdirects(texts map[string]*string) error {
+	if text := texts["FAXBOT_SWITCHES"]; text != nil {
+		if list, err := controller.ParseSwitches(*text, ""); err == nil && slices.ContainsFunc(list, func(s controller.Switch) bool { return s.Password == "" }) {
+			return fax.Errorf(fax.Conflict, "Give every switch of FAXBOT_SWITCHES its password here: the one that is set goes to no other address")
+		}
+	}
 	const secret = "FREESWITCH_ESL_PASSWORD" //nolint:gosec // the name of a setting
 	if texts["FREESWITCH_ESL_HOST"] == nil && texts["FREESWITCH_ESL_PORT"] == nil || texts[secret] != nil {
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -136,6 +138,7 @@ func (c doctorCommand) inForce(ctx context.Context, parsed *kong.Context) (setti
 // patient is the daemon that these settings would make.
 func (s settings) patient() (p doctor.Patient, done func()) {
 	config := s.controller()
+	main := config.Switches[0]
 	var folder *document.Folder
 	p = doctor.Patient{
 		Premises: s.premises(false),
@@ -151,13 +154,15 @@ func (s settings) patient() (p doctor.Patient, done func()) {
 			return folder, err
 		},
 		Switch:   config.Link,
-		Gateways: config.Names(),
+		Gateways: slices.DeleteFunc(config.Names(), func(name string) bool { return !main.Has(name) }),
 		T38:      config.T38,
 		Fetches:  config.DocumentURL,
 		Route:    config.Dialplan,
-		Door:     func() (*doctor.Door, error) { return doctor.Listen(config.Socket, config.Advertise) },
+		Door: func() (*doctor.Door, error) {
+			return doctor.Listen(config.Socket, cmp.Or(main.Advertise, config.Advertise))
+		},
 	}
-	p.Switch.Address, p.Switch.Password = config.Switch.Address, config.Switch.Password
+	p.Switch.Name, p.Switch.Address, p.Switch.Password = main.Name, main.Address, main.Password
 	p.Switch.Timeout = 5 * time.Second
 	return p, func() {
 		if folder != nil {

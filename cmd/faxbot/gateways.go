@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net"
 	"strconv"
 	"strings"
 
@@ -70,4 +71,15 @@ func (s switchSettings) ways() ([]controller.Gateway, []controller.Route) {
 		limited(r.Gateways)
 	}
 	return gateways, routes
+}
+
+// switches are those of FAXBOT_SWITCHES, or the one that has settings of its own.
+func (s switchSettings) switches() []controller.Switch {
+	if s.Several == "" {
+		return []controller.Switch{{
+			Name: controller.DefaultSwitch, Address: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), Password: string(s.Password),
+		}}
+	}
+	list, _ := controller.ParseSwitches(string(s.Several), string(s.Password))
+	return list
 }

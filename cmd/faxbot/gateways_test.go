@@ -34,8 +34,22 @@ func TestGatewaySettings(t *testing.T) {
 	if diff := cmp.Diff(routes, p.Routes); diff != "" {
 		t.Error(diff)
 	}
-	if p.Window != "08:00-20:00" || !p.Continued || p.Switch.Address != "127.0.0.1:8021" {
+	if p.Window != "08:00-20:00" || !p.Continued || p.Switches[0].Address != "127.0.0.1:8021" {
 		t.Errorf("%+v", p)
+	}
+	s.Switch.Several, s.Switch.Password = "west=10.0.0.5:8021 gateways=gw_a; east=10.0.0.6:8021 password=theirs", "usual"
+	if err := s.check(); err != nil {
+		t.Fatal(err)
+	}
+	switches := []controller.Switch{
+		{Name: "west", Address: "10.0.0.5:8021", Password: "usual", Gateways: []string{"gw_a"}},
+		{Name: "east", Address: "10.0.0.6:8021", Password: "theirs"},
+	}
+	if diff := cmp.Diff(switches, s.policy().Switches); diff != "" {
+		t.Error(diff)
+	}
+	if s.Switch.Several = "west"; s.check() == nil {
+		t.Error("a switch without an address is taken")
 	}
 	for _, wrong := range []string{"", "x", "0", "100,gw_a", "100,gw_a=", "1e9", "NaN", "Inf"} {
 		if _, err := parseLimits(wrong); err == nil {

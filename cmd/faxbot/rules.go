@@ -42,6 +42,10 @@ var rules = map[string]validator.Func{
 		_, err := controller.ParseRoutes(f.Field().String())
 		return err == nil
 	},
+	"switches": func(f validator.FieldLevel) bool {
+		_, err := controller.ParseSwitches(f.Field().String(), "")
+		return err == nil
+	},
 	"channels": func(f validator.FieldLevel) bool { return areChannels(f.Field().String()) },
 	"cps":      func(f validator.FieldLevel) bool { _, err := parseLimits(f.Field().String()); return err == nil },
 	"window":   func(f validator.FieldLevel) bool { _, err := plan.ParseWindow(f.Field().String()); return err == nil },
@@ -69,6 +73,7 @@ var advice = map[string]string{
 	"network":                "use addresses or networks with commas between them, for instance 10.0.0.0/8,192.0.2.7",
 	"gateways":               "use the gateway's name in mod_sofia, or several with commas between them, each once: 1 to 64 letters, digits, dots, dashes and underscores, then perhaps a weight like *3",
 	"routes":                 "use beginnings of numbers, each with its gateways, like +49=gw_de,gw_a;+1=gw_us",
+	"switches":               "use entries like west=10.0.0.5:8021 password=WORD socket=10.0.0.9:8084 gateways=gw_a,gw_b channels=200, with semicolons between them; all but the name and the address may be left out",
 	"channels":               "use a whole number from 1 to 100000, then perhaps others for some gateways, like 100,gw_a=30",
 	"cps":                    "use a number above 0 and up to 100000, then perhaps others for some gateways, like 10,gw_a=0.5",
 	"window":                 "use hours like 08:00-20:00",
@@ -176,13 +181,16 @@ func (s settings) doubts() []string {
 			lines = append(lines, name+" means nothing here: the audit log is kept in the database, for FAXBOT_AUDIT_DAYS; see GET /admin/logs")
 		}
 	}
-	near := s.Switch.near()
+	near, where := s.Switch.near(), "FREESWITCH_ESL_HOST is "+s.Switch.far()
+	if s.Switch.Several != "" {
+		where = "FAXBOT_SWITCHES has a switch at " + s.Switch.far()
+	}
 	if !near && len(s.Socket.Allow) == 0 {
-		lines = append(lines, "FREESWITCH_ESL_HOST is "+s.Switch.Host+", but calls may connect from this host only: "+
+		lines = append(lines, where+", but calls may connect from this host only: "+
 			"set FAXBOT_SOCKET_ALLOW to the address that FreeSWITCH comes from")
 	}
 	if listening, _, _ := net.SplitHostPort(s.Socket.Listen); !near && net.ParseIP(listening).IsLoopback() {
-		lines = append(lines, "FREESWITCH_ESL_HOST is "+s.Switch.Host+", but calls are awaited at "+s.Socket.Listen+": "+
+		lines = append(lines, where+", but calls are awaited at "+s.Socket.Listen+": "+
 			"set FAXBOT_SOCKET_LISTEN to an address that FreeSWITCH reaches")
 	}
 	return lines

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +78,7 @@ type switchSettings struct {
 	Host     string        `name:"freeswitch-host" default:"127.0.0.1" env:"FREESWITCH_ESL_HOST" placeholder:"HOST" validate:"hostname_rfc1123|ip" apply:"now" help:"Where mod_event_socket listens (${default})."`
 	Port     int           `name:"freeswitch-port" default:"8021" env:"FREESWITCH_ESL_PORT" placeholder:"PORT" validate:"min=1,max=65535" apply:"now" help:"Its port (${default})."`
 	Password secret        `name:"freeswitch-password" default:"ClueCon" env:"FREESWITCH_ESL_PASSWORD" placeholder:"WORD" validate:"word" apply:"now" help:"Its password; FreeSWITCH's own default is ClueCon."`
+	Several  secret        `name:"switches" env:"FAXBOT_SWITCHES" placeholder:"SWITCHES" validate:"omitempty,switches" apply:"now" help:"Several FreeSWITCHes with semicolons between them, each as NAME=HOST:PORT and perhaps password=WORD socket=HOST:PORT gateways=NAME,NAME channels=N; they take the place of the host, port and password above."`
 	Gateway  string        `name:"gateway-name" default:"gw_signalwire" env:"FREESWITCH_GATEWAY_NAME" placeholder:"NAME" validate:"gateways" apply:"now" help:"mod_sofia's gateway to the telephone network, or several with commas between them, the preferred first; neighbours with weights, as in gw_a*3,gw_b*1, share (${default})."`
 	Routes   string        `name:"routes" env:"FREESWITCH_ROUTES" placeholder:"ROUTES" validate:"omitempty,routes" apply:"now" help:"Other gateways for the numbers that begin so; the longest beginning wins: +49=gw_de,gw_a;+1=gw_us."`
 	Channels string        `name:"gateway-channels" default:"100" env:"FREESWITCH_GATEWAY_CHANNELS" placeholder:"N" validate:"channels" apply:"now" help:"Calls at once through each; 100,gw_a=30 for another number through one (${default})."`
@@ -182,10 +182,7 @@ func (s settings) controller() controller.Config {
 		Advertise: s.Socket.Advertise,
 		Dialplan:  s.Switch.route(),
 		Guests:    s.Switch.Guests,
-		Link: freeswitch.LinkConfig{
-			Name:   "freeswitch",
-			Limits: s.Socket.limits(),
-		},
+		Link:      freeswitch.LinkConfig{Limits: s.Socket.limits()},
 	}
 }
 
@@ -194,12 +191,9 @@ func (s settings) controller() controller.Config {
 func (s settings) policy() controller.Policy {
 	gateways, routes := s.Switch.ways()
 	return controller.Policy{
-		Gateways: gateways,
-		Routes:   routes,
-		Switch: controller.Switch{
-			Address:  net.JoinHostPort(s.Switch.Host, strconv.Itoa(s.Switch.Port)),
-			Password: string(s.Switch.Password),
-		},
+		Gateways:  gateways,
+		Routes:    routes,
+		Switches:  s.Switch.switches(),
 		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
 
 		PurgeOnSuccess: s.Storage.Purge,
@@ -248,10 +242,19 @@ func (s switchSettings) route() dialplan.Route {
 	return r
 }
 
-// near says whether FreeSWITCH runs on this host.
-func (s switchSettings) near() bool {
-	ip := net.ParseIP(s.Host)
-	return s.Host == "localhost" || ip != nil && ip.IsLoopback()
+// near says whether FreeSWITCH runs on this host, all of them if there are
+// several.
+func (s switchSettings) near() bool { return s.far() == "" }
+
+// far is the host of a FreeSWITCH that runs elsewhere; "" when none does.
+func (s switchSettings) far() string {
+	for _, one := range s.switches() {
+		host, _, _ := net.SplitHostPort(one.Address)
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return host
+		}
+	}
+	return ""
 }
 
 // networks reads addresses and CIDRs that the rule "network" has seen.

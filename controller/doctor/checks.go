@@ -33,6 +33,9 @@ func (v *visit) checks() []check {
 			"the fallback hook of the dialplan needs it, or its form with a shell")},
 		{"fetch_module", "api module_exists mod_http_cache", false, []string{"answers"}, (*visit).fetchModule},
 	}
+	for _, other := range v.Others {
+		list = append(list, check{"switch " + other.Name, "the command link", true, []string{"password"}, other.judge})
+	}
 	for i, name := range v.Gateways {
 		label := "gateway"
 		if i > 0 {

@@ -72,13 +72,20 @@ type Patient struct {
 
 	Switch   freeswitch.LinkConfig // as for freeswitch.Inquire
 	Link     *freeswitch.Link      // of a running daemon; Ready asks through it
-	Gateways []string              // the preferred first
+	Others   []Other               // further switches
+	Gateways []string              // of the switch, the preferred first
 	T38      bool                  // is offered
 	Fetches  string                // the address from which the switch fetches pages; "" when it shares the folder
 	Route    dialplan.Route        // that calls take through the switch's dialplan; zero for none
 	// Door is where the switch connects answered calls; whoever asked closes
 	// it. It is not opened for Ready.
 	Door func() (*Door, error)
+}
+
+// Other is a switch beside the one that is examined.
+type Other struct {
+	Name string
+	Up   func() error // why it cannot be used; nil when it can
 }
 
 // Premises are facts about the process.

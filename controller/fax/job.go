@@ -79,7 +79,8 @@ type Attempt struct {
 	State      AttemptState
 	Gateway    string
 	Host       string // the daemon that owns the call
-	Switch     string // Core-UUID of the FreeSWITCH process that was told to dial; "" when unknown
+	Switch     string // the FreeSWITCH that was told to dial, as the operator calls it
+	Core       string // Core-UUID of its process at that time; "" when unknown
 	Token      string // shared with the channel alone; proves that a connection is this call's
 	Parameters Parameters
 	Reasons    []Reason // why Parameters and Gateway are not what any first call would have

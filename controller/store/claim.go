@@ -18,7 +18,9 @@ type ClaimRequest struct {
 	// Channels is how many calls each gateway carries at once, those of all
 	// hosts together. A gateway that is not listed has no limit.
 	Channels map[string]int
-	// Plan makes the next attempt of a job: ID, Token, Gateway, Switch,
+	// Switches is the same for the switches.
+	Switches map[string]int
+	// Plan makes the next attempt of a job: ID, Token, Gateway, Switch, Core,
 	// Parameters and Reasons; the store sets the rest. Not ok leaves the job
 	// for a later claim.
 	//
@@ -35,6 +37,7 @@ type Candidate struct {
 	Previous []fax.Attempt
 	Known    fax.Destination
 	Free     map[string]int // what is left of Channels at this instant
+	FreeOn   map[string]int // and of Switches
 }
 
 // Claimed is a job in the state dialing and its new attempt.
@@ -60,7 +63,7 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 		if err := s.beginClaim(ctx, tx, &r); err != nil {
 			return err
 		}
-		free, err := freeChannels(ctx, tx, r.Channels)
+		free, err := freeLines(ctx, tx, r.Channels, r.Switches)
 		if err != nil {
 			return err
 		}
@@ -129,7 +132,7 @@ func (s *Store) ClaimFor(ctx context.Context, r ClaimRequest, to fax.Number, id 
 		if len(list) == 0 {
 			return &fax.Error{Problem: fax.NotFound, Detail: "No fax may be called at this number now."}
 		}
-		one, ok, err := s.place(ctx, tx, r, list[0], nil)
+		one, ok, err := s.place(ctx, tx, r, list[0], capacity{})
 		if err == nil && !ok {
 			err = fax.Errorf(fax.Conflict, "Fax %s may not be called now.", list[0].ID)
 		}
@@ -187,7 +190,7 @@ func (s *Store) candidates(ctx context.Context, tx session, now time.Time, owner
 }
 
 // place plans and stores one attempt; not ok when the job must wait.
-func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candidate, free map[string]int) (_ Claimed, ok bool, err error) {
+func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candidate, free capacity) (_ Claimed, ok bool, err error) {
 	var previous []attemptRow
 	if c.Calls > 0 {
 		err := tx.SelectContext(ctx, &previous, `SELECT `+attemptColumns+` FROM attempts WHERE job_id = ? ORDER BY ordinal`, c.ID)
@@ -196,7 +199,7 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 		}
 	}
 	job := c.job()
-	asked := Candidate{Job: job, Previous: attempts(previous), Free: free}
+	asked := Candidate{Job: job, Previous: attempts(previous), Free: free.through, FreeOn: free.on}
 	if c.Known != nil {
 		asked.Known = c.Known.of
 	}
@@ -204,11 +207,8 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 	if !ok {
 		return Claimed{}, false, nil
 	}
-	if left, limited := free[planned.Gateway]; limited {
-		if left <= 0 {
-			return Claimed{}, false, nil
-		}
-		free[planned.Gateway]--
+	if !free.take(planned.Gateway, planned.Switch) {
+		return Claimed{}, false, nil
 	}
 	if planned.ID == "" || planned.Token == "" {
 		return Claimed{}, false, fmt.Errorf("the plan for fax %s gives its call no id or no token", job.ID)
@@ -218,7 +218,7 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 		To fax.Number `db:"to_number"`
 	}{rowOfAttempt(fax.Attempt{
 		ID: planned.ID, JobID: job.ID, Ordinal: c.Calls + 1, State: fax.AttemptCreated,
-		Gateway: planned.Gateway, Host: s.host, Switch: planned.Switch, Token: planned.Token,
+		Gateway: planned.Gateway, Host: s.host, Switch: planned.Switch, Core: planned.Core, Token: planned.Token,
 		Parameters: planned.Parameters, Reasons: planned.Reasons, Result: fax.Result{Code: fax.NoCode},
 		LeaseUntil: r.from.Add(r.Lease), CreatedAt: time.Now(),
 	}), job.To}
@@ -238,37 +238,59 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 	return Claimed{job, row.attempt()}, true, nil
 }
 
-// liveByGateway counts the calls under way.
-const liveByGateway = `SELECT gateway, count(*) AS calls FROM attempts WHERE state <> 'ended' GROUP BY gateway`
+// liveCalls counts the calls under way.
+const liveCalls = `SELECT gateway, switch_name, count(*) AS calls FROM attempts WHERE state <> 'ended' GROUP BY gateway, switch_name`
 
-type gatewayCalls []struct {
-	Gateway string `db:"gateway"`
-	Calls   int    `db:"calls"`
-}
+// capacity is how many more calls gateways and switches can carry. What is not
+// in a map has no limit.
+type capacity struct{ through, on map[string]int }
 
-// freeChannels subtracts the live attempts from what the gateways can carry.
-func freeChannels(ctx context.Context, tx session, channels map[string]int) (map[string]int, error) {
-	if len(channels) == 0 {
-		return nil, nil
+// freeLines subtracts the live attempts from what there is.
+func freeLines(ctx context.Context, tx session, channels, switches map[string]int) (capacity, error) {
+	free := capacity{maps.Clone(channels), maps.Clone(switches)}
+	if len(channels)+len(switches) == 0 {
+		return free, nil
 	}
-	var live gatewayCalls
-	err := tx.SelectContext(ctx, &live, liveByGateway)
-	return live.leave(channels), err
+	var live []struct {
+		Gateway string `db:"gateway"`
+		Switch  string `db:"switch_name"`
+		Calls   int    `db:"calls"`
+	}
+	err := tx.SelectContext(ctx, &live, liveCalls)
+	for _, l := range live {
+		less(free.through, l.Gateway, l.Calls)
+		less(free.on, l.Switch, l.Calls)
+	}
+	return free, err
 }
 
-// Free is what the calls of all hosts leave of the channels.
+func less(free map[string]int, name string, n int) {
+	if _, limited := free[name]; limited {
+		free[name] -= n
+	}
+}
+
+// take uses a line of each up; false when one has none.
+func (c capacity) take(gateway, on string) bool {
+	if full(c.through, gateway) || full(c.on, on) {
+		return false
+	}
+	less(c.through, gateway, 1)
+	less(c.on, on, 1)
+	return true
+}
+
+func full(free map[string]int, name string) bool {
+	left, limited := free[name]
+	return limited && left <= 0
+}
+
+// Free is what the calls of all hosts leave of the gateways' channels.
 func (s *Store) Free(ctx context.Context, channels map[string]int) (map[string]int, error) {
-	var live gatewayCalls
-	err := s.list(ctx, &live, liveByGateway)
-	return live.leave(channels), err
-}
-
-func (live gatewayCalls) leave(channels map[string]int) map[string]int {
-	free := maps.Clone(channels)
-	for _, g := range live {
-		if _, limited := free[g.Gateway]; limited {
-			free[g.Gateway] -= g.Calls
-		}
-	}
-	return free
+	var free capacity
+	err := s.ask(ctx, func() (err error) {
+		free, err = freeLines(ctx, s.read, channels, nil)
+		return err
+	})
+	return free.through, err
 }

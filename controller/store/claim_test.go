@@ -90,7 +90,7 @@ func TestAClaimedJobHasACommittedAttempt(t *testing.T) {
 		c := must(s.Claim(t.Context(), r))(t)[0]
 		want := fax.Attempt{
 			ID: c.Attempt.ID, JobID: job.ID, Ordinal: 1, State: fax.AttemptCreated,
-			Gateway: "carrier", Host: "north", Switch: "core", Token: "token",
+			Gateway: "carrier", Host: "north", Switch: "west", Core: "core", Token: "token",
 			Parameters: fax.Parameters{T38: true, V17: true, ECM: true, StartPage: 1},
 			Result:     fax.Result{Code: fax.NoCode}, LeaseUntil: c.Attempt.LeaseUntil, CreatedAt: c.Attempt.CreatedAt,
 		}
@@ -348,7 +348,7 @@ func TestClaimReadsNoFinishedJobs(t *testing.T) {
 	if _, err := s.candidates(t.Context(), spy, now(), "", candidate{}, 10); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := freeChannels(t.Context(), spy, map[string]int{"west": 1}); err != nil {
+	if _, err := freeLines(t.Context(), spy, map[string]int{"west": 1}, nil); err != nil {
 		t.Fatal(err)
 	}
 	s.read = spy

@@ -92,7 +92,7 @@ func request(limit int) ClaimRequest {
 
 func plan(Candidate) (fax.Attempt, bool) {
 	return fax.Attempt{
-		ID: fax.NewAttemptID(), Token: "token", Gateway: "carrier", Switch: "core",
+		ID: fax.NewAttemptID(), Token: "token", Gateway: "carrier", Switch: "west", Core: "core",
 		Parameters: fax.Parameters{T38: true, V17: true, ECM: true, StartPage: 1},
 	}, true
 }

@@ -121,7 +121,8 @@ type attemptRow struct {
 	State         fax.AttemptState  `db:"state"`
 	Gateway       string            `db:"gateway"`
 	Host          string            `db:"host"`
-	Switch        string            `db:"switch"`
+	Switch        string            `db:"switch_name"`
+	Core          string            `db:"switch"`
 	Token         string            `db:"token"`
 	Parameters    document[planned] `db:"parameters"`
 	Cause         fax.Cause         `db:"cause"`
@@ -147,7 +148,7 @@ type attemptRow struct {
 func rowOfAttempt(a fax.Attempt) attemptRow {
 	r := a.Result
 	return attemptRow{
-		a.ID, a.JobID, a.Ordinal, a.State, clean(a.Gateway), clean(a.Host), clean(a.Switch), clean(a.Token),
+		a.ID, a.JobID, a.Ordinal, a.State, clean(a.Gateway), clean(a.Host), clean(a.Switch), clean(a.Core), clean(a.Token),
 		document[planned]{planned{a.Parameters, a.Reasons}},
 		r.Cause, r.Code, clean(r.Text), clean(r.HangupCause), r.Pages, r.TotalPages, r.Rate, r.ECM, r.T38, clean(r.RemoteStation), clean(r.RemoteMachine),
 		document[fax.Testimony]{r.Witnesses},
@@ -158,7 +159,7 @@ func rowOfAttempt(a fax.Attempt) attemptRow {
 func (r attemptRow) attempt() fax.Attempt {
 	return fax.Attempt{
 		ID: r.ID, JobID: r.JobID, Ordinal: r.Ordinal, State: r.State,
-		Gateway: r.Gateway, Host: r.Host, Switch: r.Switch, Token: r.Token,
+		Gateway: r.Gateway, Host: r.Host, Switch: r.Switch, Core: r.Core, Token: r.Token,
 		Parameters: r.Parameters.of.Parameters, Reasons: r.Parameters.of.Reasons,
 		Result: fax.Result{
 			Cause: r.Cause, Code: r.Code, Text: r.Text, HangupCause: r.HangupCause,
@@ -175,7 +176,7 @@ func (r attemptRow) attempt() fax.Attempt {
 const (
 	jobColumns = `id, to_number, owner, state, cause, error, documents, pages, confirmed, options, priority,
 		max_attempts, dials, tries, due_at, deadline, cancel_asked, created_at, updated_at`
-	attemptColumns = `id, job_id, ordinal, state, gateway, host, switch, token, parameters, cause, code, text,
+	attemptColumns = `id, job_id, ordinal, state, gateway, host, switch_name, switch, token, parameters, cause, code, text,
 		hangup_cause, pages, total_pages, rate, ecm, t38, remote_station, remote_machine, witnesses, lease_until, created_at, answered_at, ended_at`
 )
 

@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// breaker keeps calls away from what fails: a gateway or a switch. It rests,
+// each time twice as long as the one before; afterwards, until one call has got
+// through, it takes one call at a time. Its owner guards it.
+type breaker struct {
+	shortest, longest time.Duration // of rests
+
+	restUntil time.Time     // zero while it works
+	rests     int           // in a row, for their length
+	probe     fax.AttemptID // the call that finds out; "" for none
+}
+
+func (b *breaker) works() bool { return b.restUntil.IsZero() }
+
+func (b *breaker) rest(now time.Time) {
+	b.restUntil = now.Add(min(b.longest, b.shortest<<min(b.rests, 10)))
+	b.rests++
+}
+
+func (b *breaker) mend() { b.restUntil, b.rests = time.Time{}, 0 }
+
+// room says how many new calls it may get now; many while it works.
+func (b *breaker) room(now time.Time, many int) int {
+	switch {
+	case b.works():
+		return many
+	case now.Before(b.restUntil) || b.probe != "":
+		return 0
+	default:
+		return 1
+	}
+}
+
+// placed notes a call that is about to be made.
+func (b *breaker) placed(id fax.AttemptID) {
+	if !b.works() && b.probe == "" {
+		b.probe = id
+	}
+}
+
+// ended says whether the call that ended was the one that finds out.
+func (b *breaker) ended(id fax.AttemptID) bool {
+	if b.probe != id || id == "" {
+		return false
+	}
+	b.probe = ""
+	return true
+}
+
+// state is a word for metrics and people.
+func (b *breaker) state(now time.Time) string {
+	switch {
+	case b.works():
+		return "working"
+	case now.Before(b.restUntil):
+		return "resting"
+	default:
+		return "probing"
+	}
+}

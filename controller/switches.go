@@ -1,0 +1,397 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+	"faxbot/dialplan"
+)
+
+// Switch is a FreeSWITCH that this host serves.
+type Switch struct {
+	Name     string // in the database and for people; default DefaultSwitch
+	Address  string // HOST:PORT where it takes commands (mod_event_socket)
+	Password string
+	// Advertise is our socket for calls as this switch reaches it; "" for
+	// Config.Advertise.
+	Advertise string
+	// Gateways are those of the policy that it has; none for all.
+	Gateways []string
+	Channels int // calls at once, those of all hosts together; 0 for as many as the gateways carry
+}
+
+// DefaultSwitch is the name of a switch that has no other.
+const DefaultSwitch = "freeswitch"
+
+// Has says whether calls may leave it through the gateway.
+func (s Switch) Has(gateway string) bool {
+	return len(s.Gateways) == 0 || slices.Contains(s.Gateways, gateway)
+}
+
+// ParseSwitches reads several switches with semicolons between them:
+//
+//	west=10.0.0.5:8021 password=WORD socket=10.0.0.9:8084 gateways=gw_a,gw_b channels=200
+//
+// Only name and address are needed; one without a password has the usual one.
+func ParseSwitches(text, password string) ([]Switch, error) {
+	var list []Switch
+	for one := range strings.SplitSeq(text, ";") {
+		words := strings.Fields(one)
+		if len(words) == 0 {
+			continue
+		}
+		s := Switch{Password: password}
+		for i, word := range words {
+			what, value, ok := strings.Cut(word, "=")
+			var err error
+			switch {
+			case !ok || value == "" || what == "":
+				err = fax.Errorf(fax.Invalid, "word %d of switch %d has not the form WHAT=VALUE", i+1, len(list)+1)
+			case i == 0:
+				s.Name, s.Address = what, value
+			case what == "password":
+				s.Password = value
+			case what == "socket":
+				s.Advertise = value
+			case what == "gateways":
+				s.Gateways = strings.Split(value, ",")
+			case what == "channels":
+				if s.Channels, err = strconv.Atoi(value); err != nil || s.Channels < 1 {
+					err = fax.Errorf(fax.Invalid, "channels of switch %s: use a whole number from 1", s.Name)
+				}
+			default:
+				err = fax.Errorf(fax.Invalid, "%.40q of switch %s: use password, socket, gateways or channels", what, s.Name)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, s)
+	}
+	return checkSwitches(list)
+}
+
+func checkSwitches(list []Switch) ([]Switch, error) {
+	if len(list) == 0 {
+		return nil, fax.Errorf(fax.Invalid, "there is no switch")
+	}
+	list = slices.Clone(list)
+	seen := map[string]bool{}
+	for i := range list {
+		s := &list[i]
+		s.Name = or(s.Name, DefaultSwitch)
+		if len(s.Name) > 40 || strings.ToValidUTF8(s.Name, "") != s.Name || strings.ContainsAny(s.Name, " \t\r\n") {
+			return nil, fax.Errorf(fax.Invalid, "the name of switch %.40q: use up to 40 characters without spaces", s.Name)
+		}
+		if seen[s.Name] {
+			return nil, fax.Errorf(fax.Invalid, "there are two switches %s", s.Name)
+		}
+		seen[s.Name] = true
+		if _, port, err := net.SplitHostPort(s.Address); err != nil || port == "" {
+			return nil, fax.Errorf(fax.Invalid, "switch %s is at %.80q: use HOST:PORT", s.Name, s.Address)
+		}
+		for _, g := range s.Gateways {
+			if err := dialplan.CheckGateway(g); err != nil {
+				return nil, err
+			}
+		}
+		if s.Advertise != "" {
+			if _, err := dialplan.Sockets(s.Advertise); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}
+
+// exchange is a switch and our command link to it.
+type exchange struct {
+	name string
+	link *freeswitch.Link
+
+	mu      sync.Mutex
+	as      Switch // as the policy has it; the link may still be elsewhere
+	wanted  bool   // it is in the policy; else calls of it are left, or were
+	records bool   // it keeps records of calls (mod_db)
+	end     context.CancelFunc
+}
+
+func (e *exchange) settings() Switch {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.as
+}
+
+// exchanges are the switches of this host in the order of the policy, and behind
+// them those of which calls are left.
+type exchanges struct {
+	mu   sync.Mutex
+	list []*exchange
+	life context.Context // nil before Run
+}
+
+func (x *exchanges) all() []*exchange {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Clone(x.list)
+}
+
+// named returns nil for a switch that is not ours. x.mu is held.
+func (x *exchanges) named(name string) *exchange {
+	for _, e := range x.list {
+		if e.name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// setSwitches replaces the list. Links that stay are not cut, unless a password
+// has changed; those of switches that are left out end with their last call.
+func (c *Controller) setSwitches(list []Switch) {
+	x := &c.switches
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	next := make([]*exchange, len(list))
+	for i, s := range list {
+		e := x.named(s.Name)
+		if e == nil {
+			e = c.newExchange(s)
+		}
+		e.mu.Lock()
+		e.as, e.wanted = s, true
+		e.mu.Unlock()
+		if e.link.Address() == s.Address {
+			e.link.Move(s.Address, s.Password)
+		}
+		c.connect(e)
+		next[i] = e
+	}
+	for _, e := range x.list {
+		if !slices.Contains(next, e) {
+			e.mu.Lock()
+			e.wanted = false
+			e.mu.Unlock()
+			next = append(next, e)
+		}
+	}
+	x.list = next
+}
+
+func (c *Controller) newExchange(s Switch) *exchange {
+	e := &exchange{name: s.Name, as: s}
+	config := c.config.Link
+	config.Name, config.Address, config.Password = s.Name, s.Address, s.Password
+	e.link = freeswitch.NewLink(config, c.heardOnLink, func(core string) { c.linked(e, core) })
+	return e
+}
+
+// connect keeps the link up from now on, once Run has begun. c.switches.mu is
+// held.
+func (c *Controller) connect(e *exchange) {
+	if c.switches.life == nil || e.end != nil {
+		return
+	}
+	ctx, end := context.WithCancel(c.switches.life)
+	e.end = end
+	c.spawn(func() { _ = e.link.Run(ctx) }) // it has no errors
+}
+
+// connectAll begins with the links.
+func (c *Controller) connectAll(ctx context.Context) {
+	c.switches.mu.Lock()
+	defer c.switches.mu.Unlock()
+	c.switches.life = ctx
+	for _, e := range c.switches.list {
+		e.mu.Lock()
+		wanted := e.wanted
+		e.mu.Unlock()
+		if wanted {
+			c.connect(e)
+		}
+	}
+}
+
+// dismiss ends the links of switches that were left out and have no call any
+// more.
+func (c *Controller) dismiss() {
+	used := map[*exchange]bool{}
+	for _, k := range c.snapshot() {
+		used[k.on] = true
+	}
+	x := &c.switches
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list = slices.DeleteFunc(x.list, func(e *exchange) bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.wanted || used[e] {
+			return false
+		}
+		if e.end != nil {
+			e.end()
+		}
+		return true
+	})
+}
+
+// exchange is the switch of that name; one that is not ours has a link that is
+// down.
+func (c *Controller) exchange(name string) *exchange {
+	x := &c.switches
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.named(name)
+	if e == nil {
+		e = c.newExchange(Switch{Name: name})
+		x.list = append(x.list, e)
+	}
+	return e
+}
+
+// serves says that the switch is one of this host's, and can be asked.
+func (c *Controller) serves(name string) bool {
+	x := &c.switches
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.named(name)
+	return e != nil && e.link.Up() == nil
+}
+
+// usable are the switches that may be told to dial now, the preferred first.
+func (c *Controller) usable() []*exchange {
+	return slices.DeleteFunc(c.switches.all(), func(e *exchange) bool {
+		e.mu.Lock()
+		wanted := e.wanted
+		e.mu.Unlock()
+		return !wanted || c.moving(e) || e.link.Up() != nil
+	})
+}
+
+// moving says that a switch's address has changed and that calls under way keep
+// the link where it is; when none does, it moves.
+func (c *Controller) moving(e *exchange) bool {
+	c.applying.Lock()
+	defer c.applying.Unlock()
+	next := e.settings()
+	if e.link.Address() == next.Address {
+		return false
+	}
+	if c.liveOn(e) > 0 && e.link.Up() == nil {
+		return true
+	}
+	e.link.Move(next.Address, next.Password)
+	return false
+}
+
+func (c *Controller) liveOn(e *exchange) int {
+	n := 0
+	for _, k := range c.snapshot() {
+		if k.on == e {
+			n++
+		}
+	}
+	return n
+}
+
+// reached returns what says whether a gateway can be reached over one of the
+// switches; when there is none, everything waits for one anyway.
+func reached(usable []*exchange) func(gateway string) bool {
+	return func(gateway string) bool {
+		return len(usable) == 0 || slices.ContainsFunc(usable, func(e *exchange) bool { return e.settings().Has(gateway) })
+	}
+}
+
+// choice is which switch gets a call.
+type choice struct {
+	usable []*exchange
+	calls  map[string]int // by switch: under way on this host, and planned
+	free   map[string]int // by switch; what is not in it has no limit
+}
+
+func (c *Controller) choice(usable []*exchange) choice {
+	ch := choice{usable: usable, calls: map[string]int{}}
+	if len(usable) > 1 {
+		for _, k := range c.snapshot() {
+			ch.calls[k.on.name]++
+		}
+	}
+	return ch
+}
+
+// among has the choice know of calls that are about to be made.
+func (ch choice) among(planned map[fax.JobID]fax.Attempt, free map[string]int) choice {
+	ch.calls, ch.free = maps.Clone(ch.calls), free
+	for _, a := range planned {
+		ch.calls[a.Switch]++
+	}
+	return ch
+}
+
+// limits are how many calls the switches carry, those that have a limit.
+func limits(list []*exchange) map[string]int {
+	of := map[string]int{}
+	for _, e := range list {
+		if n := e.settings().Channels; n > 0 {
+			of[e.name] = n
+		}
+	}
+	return of
+}
+
+// of returns the switch with the fewest calls that has the gateway and a line;
+// the one that failed the fax's last call comes last. nil when there is none.
+func (ch choice) of(gateway string, previous []fax.Attempt) *exchange {
+	failed := ""
+	if n := len(previous); n > 0 && (previous[n-1].Result.Cause == fax.Switch || previous[n-1].Result.Cause == fax.Unknown) {
+		failed = previous[n-1].Switch
+	}
+	var best *exchange
+	better := func(e *exchange) bool {
+		if best == nil || (e.name == failed) != (best.name == failed) {
+			return best == nil || best.name == failed
+		}
+		return ch.calls[e.name] < ch.calls[best.name]
+	}
+	for _, e := range ch.usable {
+		left, limited := ch.free[e.name]
+		if e.settings().Has(gateway) && !(limited && left <= 0) && better(e) {
+			best = e
+		}
+	}
+	return best
+}
+
+// socket is where a switch connects answered calls.
+func (c *Controller) socket(e *exchange) string {
+	return or(e.settings().Advertise, c.config.Advertise)
+}
+
+// checkSockets finds out before the first fax whether the switches can be told
+// our address.
+func (c *Controller) checkSockets() error {
+	policy := c.policy.Load()
+	for _, s := range policy.Switches {
+		probe := dialplan.Call{
+			Attempt: fax.NewAttemptID(), Job: fax.NewJobID(), Token: newToken(), Number: "000000",
+			Gateway: policy.Gateways[0].Name, Ring: time.Minute, Socket: or(s.Advertise, c.config.Advertise),
+		}
+		if _, err := probe.Originate(); err != nil {
+			return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)
+		}
+		probe.Route = c.config.Dialplan
+		if _, err := probe.Originate(); err != nil {
+			return fmt.Errorf("FAXBOT_DIALPLAN: %w", err)
+		}
+	}
+	return nil
+}
