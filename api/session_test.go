@@ -2,9 +2,14 @@ package api_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -126,38 +131,53 @@ func TestSessionBehindTLS(t *testing.T) {
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
-	ask := func(path, tag string) *http.Response {
-		r, _ := http.NewRequest("GET", "http://"+s.public+path, nil)
-		if tag != "" {
-			r.Header.Set("If-None-Match", tag)
-		}
-		res, err := s.client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		return res
+	page := s.do(request{method: "GET", path: "/", header: map[string]string{"X-API-Key": ""}}).ok(200)
+	if policy := page.header.Get("Content-Security-Policy"); page.header.Get("Content-Type") != "text/html; charset=utf-8" || strings.Contains(policy, "unsafe") {
+		t.Errorf("%v", page.header)
 	}
-	for path, kind := range map[string]string{
-		"/": "text/html; charset=utf-8", "/console/app.js": "text/javascript; charset=utf-8",
-		"/console/style.css": "text/css; charset=utf-8", "/console/vendor/preact.js": "text/javascript; charset=utf-8",
-	} {
-		res := ask(path, "")
-		if res.StatusCode != 200 || res.Header.Get("Content-Type") != kind {
-			t.Errorf("%s: %s, %q", path, res.Status, res.Header.Get("Content-Type"))
-		}
-		policy := res.Header.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
-			t.Errorf("%s: policy %q", path, policy)
-		}
-		if again := ask(path, res.Header.Get("ETag")); again.StatusCode != 304 {
-			t.Errorf("%s again: %s", path, again.Status)
-		}
+	// Every module is named in the page, so that none waits for another one to
+	// be read.
+	files, err := filepath.Glob("console/assets/*.*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
 	}
-	for _, path := range []string{"/console/", "/console/nothing.js", "/console/../go.mod"} {
+	kinds := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	small := 0
+	for _, f := range append(files, "console/assets/vendor/preact.js") {
+		name := strings.TrimPrefix(f, "console/assets/")
+		if name == "index.html" {
+			continue
+		}
+		address := regexp.MustCompile(`"(/console/[0-9a-f]{16}/` + regexp.QuoteMeta(name) + `)"`).FindSubmatch(page.body)
+		if address == nil {
+			t.Errorf("the page does not name %s", name)
+			continue
+		}
+		a := s.do(request{method: "GET", path: string(address[1]), header: map[string]string{"X-API-Key": ""}}).ok(200)
+		if kind := a.header.Get("Content-Type"); kind != kinds[filepath.Ext(name)] {
+			t.Errorf("%s: %q", name, kind)
+		}
+		small += gzipped(t, a.body)
+	}
+	if small += gzipped(t, page.body); small > 150<<10 {
+		t.Errorf("all of it has %d bytes gzipped; at most 150 KiB is wanted", small)
+	}
+	t.Logf("%d bytes gzipped", small)
+	for _, path := range []string{"/console/", "/console/app.js", "/console/0000000000000000/app.js", "/console/../go.mod"} {
 		s.get(path).want(404, fax.NotFound)
 	}
-	s.do(request{method: "GET", path: "/console/app.js", internal: true}).want(404, fax.NotFound)
+	s.do(request{method: "GET", path: "/", internal: true}).want(404, fax.NotFound)
+}
+
+func gzipped(t *testing.T, b []byte) int {
+	t.Helper()
+	var small bytes.Buffer
+	w := gzip.NewWriter(&small)
+	_, err := w.Write(b)
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return small.Len()
 }
 
 // sse reads a stream of server-sent events.

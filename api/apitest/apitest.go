@@ -87,6 +87,9 @@ func (c *Check) check(x exchange) {
 	if isConsole(r) && x.status < 400 { // it is files, not REST
 		return
 	}
+	if x.status == clientClosed { // nobody was told
+		return
+	}
 	route, params, err := c.find(r)
 	if err != nil || bytes.Contains(x.reply, []byte(`"detail":"Not Found"`)) { // not in the description
 		if x.status != http.StatusNotFound && x.status != http.StatusMethodNotAllowed && r.URL.Path != "/metrics" {
@@ -124,6 +127,9 @@ func (c *Check) find(r *http.Request) (*routers.Route, map[string]string, error)
 	return nil, nil, routers.ErrMethodNotAllowed // the router panics at invented ones
 }
 
+// clientClosed is what the log calls the end of a request whose client has gone.
+const clientClosed = 499
+
 func isConsole(r *http.Request) bool {
 	return r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/console/")
 }
@@ -132,8 +138,11 @@ func isConsole(r *http.Request) bool {
 func (c *Check) headers(x exchange) {
 	c.t.Helper()
 	kept := "no-store"
-	if isConsole(x.request) && x.status < 400 {
-		kept = "no-cache"
+	if isConsole(x.request) && x.status < 400 { // files whose addresses change with their content, and the page that names them
+		kept = "max-age=31536000, immutable"
+		if x.request.URL.Path == "/" {
+			kept = "no-cache"
+		}
 	}
 	for name, want := range map[string]string{
 		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Cache-Control": kept, "Referrer-Policy": "no-referrer",

@@ -9,12 +9,15 @@
 package console
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
+	"strings"
 )
 
 //go:embed assets
@@ -26,42 +29,45 @@ const Policy = "default-src 'none'; frame-ancestors 'none'; script-src 'self'; s
 	"connect-src 'self'; base-uri 'none'; form-action 'none'"
 
 type file struct {
-	kind, tag string
-	content   []byte
+	kind, keep string
+	content    []byte
 }
 
-// Handler serves the page at / and its files below /console/. Whatever it does
-// not have goes to next.
+// Handler serves the page at / and its files below /console/. Their addresses
+// change with their content, so browsers keep them for good and ask for the
+// page alone. Whatever it does not have goes to next.
 func Handler(next http.Handler) http.Handler {
 	files := map[string]file{}
+	sum := sha256.New()
 	err := fs.WalkDir(assets, "assets", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		content, err := assets.ReadFile(name)
-		sum := sha256.Sum256(content)
-		files["/console"+name[len("assets"):]] = file{kinds[path.Ext(name)], `"` + hex.EncodeToString(sum[:8]) + `"`, content}
+		sum.Write(content)
+		files[strings.TrimPrefix(name, "assets/")] = file{kinds[path.Ext(name)], "max-age=31536000, immutable", content}
 		return err
 	})
 	if err != nil {
 		panic(err) // of files in this very binary
 	}
-	files["/"] = files["/console/index.html"]
+	below := "/console/" + hex.EncodeToString(sum.Sum(nil)[:8]) + "/"
+	page := file{kinds[".html"], "no-cache", bytes.ReplaceAll(files["index.html"].content, []byte("/console/"), []byte(below))}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, ok := files[r.URL.Path]
-		if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		name, ok := strings.CutPrefix(r.URL.Path, below)
+		f, there := files[name]
+		if r.URL.Path == "/" {
+			f, ok, there = page, true, true
+		}
+		if !ok || !there || r.Method != http.MethodGet && r.Method != http.MethodHead {
 			next.ServeHTTP(w, r)
 			return
 		}
 		h := w.Header()
 		h.Set("Content-Security-Policy", Policy)
-		h.Set("Cache-Control", "no-cache") // kept, and asked for again: a new version shows at once
-		h.Set("ETag", f.tag)
-		if r.Header.Get("If-None-Match") == f.tag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
+		h.Set("Cache-Control", f.keep)
 		h.Set("Content-Type", f.kind)
+		h.Set("Content-Length", strconv.Itoa(len(f.content)))
 		_, _ = w.Write(f.content) // a browser that is gone needs no page
 	})
 }

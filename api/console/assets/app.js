@@ -14,6 +14,8 @@ import {Log} from './log.js';
 import {Settings} from './settings.js';
 import {Setup} from './setup.js';
 
+const icon = new URL('icon.svg', import.meta.url).href;
+
 // pages: name in the address, title in the navigation, the scope it takes.
 const pages = [
   {name: 'overview', title: 'Overview', scope: 'keys:manage', show: Overview},
@@ -62,7 +64,7 @@ function App() {
   return html`
     <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.querySelector('h1')?.focus(); }}>To the content</a>
     <header>
-      <a class="brand" href="#/"><img src="/console/icon.svg" alt="" width="28" height="28"/> Faxbot</a>
+      <a class="brand" href="#/"><img src=${icon} alt="" width="28" height="28"/> Faxbot</a>
       <nav aria-label="Pages"><ul>${allowed.filter((p) => p.title).map((p) => html`
         <li key=${p.name}><a href=${'#/' + p.name} aria-current=${p === page || (p.name === 'faxes' && page.name === 'fax') ? 'page' : undefined}>${p.title}</a></li>`)}</ul></nav>
       <p class="who">${session.open ? 'No key is asked for' : html`${session.key_id ? 'Key ' + session.key_id : 'Bootstrap key'} <button type="button" class="plain" onClick=${signOut}>Sign out</button>`}</p>
@@ -90,7 +92,7 @@ function SignIn({entered}) {
     }
   };
   return html`<main class="door"><form onSubmit=${enter}>
-    <h1><img src="/console/icon.svg" alt="" width="40" height="40"/> Faxbot</h1>
+    <h1><img src=${icon} alt="" width="40" height="40"/> Faxbot</h1>
     <${Field} name="key" label="API key" type="password" value=${key} set=${setKey} required
       hint="One that an administrator gave you, or API_KEY of the daemon. It is kept in the daemon's memory, not in this browser."/>
     <${Problem} error=${error}/>

@@ -56,6 +56,11 @@ async function signIn(as = key, where = '', at = base) {
   if (where) await go(where);
 }
 
+async function signOut() {
+  await page.getByRole('button', {name: 'Sign out'}).click();
+  await page.getByLabel('API key').waitFor();
+}
+
 async function go(where) {
   await page.evaluate((hash) => { location.hash = hash; }, '#/' + where);
   await page.locator('main h1').waitFor();
@@ -87,8 +92,7 @@ test('signing in and out', async () => {
   assert.equal(await page.evaluate(() => JSON.stringify([{...localStorage}, {...sessionStorage}])), '[{},{}]');
   await page.reload();
   await page.locator('header').waitFor();
-  await page.getByRole('button', {name: 'Sign out'}).click();
-  await page.getByLabel('API key').waitFor();
+  await signOut();
   await page.reload();
   await page.getByLabel('API key').waitFor();
 });
@@ -213,14 +217,14 @@ test('keys: what a key may not do is not shown', async () => {
   const token = await page.locator('#token').textContent();
   assert.match(token, /^fbk_live_/);
   assert.equal((await rest('GET', '/fax', null, {'X-API-Key': token})).status, 200);
-  await page.getByRole('button', {name: 'Sign out'}).click();
+  await signOut();
   await page.getByLabel('API key').fill(token);
   await page.keyboard.press('Enter');
   await page.getByRole('heading', {name: 'Faxes', level: 1}).waitFor();
   assert.deepEqual(await page.locator('nav a').allTextContents(), ['Faxes', 'Numbers']);
   await go('keys'); // typed by hand, it leads nowhere
   await page.getByRole('heading', {name: 'Faxes', level: 1}).waitFor();
-  await page.getByRole('button', {name: 'Sign out'}).click();
+  await signOut();
   await signIn(key, 'keys');
   const id = token.split('_')[2];
   await page.getByRole('button', {name: 'Revoke ' + id}).click();
