@@ -86,19 +86,26 @@ func (a *API) plan(w http.ResponseWriter, r *http.Request, who principal) error 
 
 // destinationView is what is remembered of a number.
 type destinationView struct {
-	Number      fax.Number      `json:"number"`
-	Delivered   int             `json:"delivered"`
-	DeliveredAt *string         `json:"delivered_at"`
-	NotAFax     int             `json:"not_a_fax"`
-	Failing     int             `json:"failing"`
-	RestUntil   *string         `json:"rest_until"`
-	Good        *fax.Parameters `json:"last_good"`
-	Limits      []limitView     `json:"limits"`
-	Pace        *float64        `json:"seconds_per_page"`
-	Remote      *string         `json:"remote_station"`
-	Machine     *string         `json:"remote_machine"`
-	UpdatedAt   *string         `json:"updated_at"`
-	ForgottenAt *string         `json:"forgotten_at"` // when nobody calls it any more
+	Number      fax.Number `json:"number"`
+	Delivered   int        `json:"delivered"`
+	DeliveredAt *string    `json:"delivered_at"`
+	NotAFax     int        `json:"not_a_fax"`
+	Failing     int        `json:"failing"`
+	RestUntil   *string    `json:"rest_until"`
+	wayView                // through any gateway
+	Gateways    []wayView  `json:"gateways"`
+	Remote      *string    `json:"remote_station"`
+	Machine     *string    `json:"remote_machine"`
+	ForgottenAt *string    `json:"forgotten_at"` // when nobody calls it any more
+}
+
+// wayView is how calls to a number go, through one gateway or through any.
+type wayView struct {
+	Gateway   string          `json:"gateway,omitempty"`
+	Good      *fax.Parameters `json:"last_good"`
+	Limits    []limitView     `json:"limits"`
+	Pace      *float64        `json:"seconds_per_page"`
+	UpdatedAt *string         `json:"updated_at"`
 }
 
 type limitView struct {
@@ -113,11 +120,19 @@ type limitView struct {
 func destinationViewOf(n fax.Number, d fax.Destination) destinationView {
 	v := destinationView{
 		Number: n, Delivered: d.Delivered, DeliveredAt: stamp(d.DeliveredAt), NotAFax: d.NotAFax, Failing: d.Failing,
-		RestUntil: stamp(d.RestUntil), Good: d.Good, Limits: []limitView{}, Pace: orNull(d.PageSeconds), Remote: orNull(d.RemoteStation), Machine: orNull(d.RemoteMachine),
-		UpdatedAt: stamp(d.UpdatedAt), ForgottenAt: stamp(d.UpdatedAt.Add(plan.Memory)),
+		RestUntil: stamp(d.RestUntil), wayView: wayViewOf("", d.Way), Gateways: []wayView{},
+		Remote: orNull(d.RemoteStation), Machine: orNull(d.RemoteMachine), ForgottenAt: stamp(d.UpdatedAt.Add(plan.Memory)),
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.Limits)) {
-		l := d.Limits[name]
+	for _, gateway := range slices.Sorted(maps.Keys(d.Ways)) {
+		v.Gateways = append(v.Gateways, wayViewOf(gateway, d.Ways[gateway]))
+	}
+	return v
+}
+
+func wayViewOf(gateway string, w fax.Way) wayView {
+	v := wayView{Gateway: gateway, Good: w.Good, Limits: []limitView{}, Pace: orNull(w.PageSeconds), UpdatedAt: stamp(w.UpdatedAt)}
+	for _, name := range slices.Sorted(maps.Keys(w.Limits)) {
+		l := w.Limits[name]
 		v.Limits = append(v.Limits, limitView{name, l.Cause, l.Calls, l.Proven, stamp(l.Since), stamp(l.Since.Add(plan.Memory))})
 	}
 	return v

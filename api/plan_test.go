@@ -49,6 +49,10 @@ func TestPlanAndMemory(t *testing.T) {
 	if a = s.get("/destinations/" + to).ok(200); a.fields["delivered"] != 1.0 || a.fields["last_good"].(map[string]any)["v17"] != false {
 		t.Errorf("%s", a.body)
 	}
+	if ways := a.fields["gateways"].([]any); len(ways) != 1 || ways[0].(map[string]any)["gateway"] != "carrier" ||
+		ways[0].(map[string]any)["limits"].([]any)[0].(map[string]any)["name"] != "v17" || ways[0].(map[string]any)["seconds_per_page"] == nil {
+		t.Errorf("%s", a.body)
+	}
 	s.do(request{method: "DELETE", path: "/destinations/" + to}).ok(204)
 	s.get("/destinations/"+to).want(404, fax.NotFound)
 	s.get("/destinations/12").want(400, fax.BadNumber)

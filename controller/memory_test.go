@@ -40,7 +40,7 @@ func TestTheSecondFaxKnowsTheNumber(t *testing.T) {
 func TestASuspectNumberIsNotCalled(t *testing.T) {
 	t.Parallel()
 	const number = "15551230021"
-	h := newHouse(t, simulator.Config{Speed: 200}, knowing(t, number, fax.Destination{NotAFax: 2, UpdatedAt: time.Now()}))
+	h := newHouse(t, simulator.Config{Speed: 200}, knowing(t, number, fax.Destination{NotAFax: 2, Way: fax.Way{UpdatedAt: time.Now()}}))
 	id := h.submit(number, 1)
 	job, attempts := h.until(id, fax.Held)
 	if len(attempts) != 0 || job.Cause != fax.NotAFax || !strings.Contains(job.Error, "Check the number") {
@@ -110,7 +110,7 @@ func TestPagesAreDrawnAsRemembered(t *testing.T) {
 	t.Parallel()
 	const number = "15551230025"
 	h := newHouse(t, simulator.Config{Speed: 200}, knowing(t, number, fax.Destination{
-		Limits: map[string]fax.Limit{"fine": {Cause: fax.Image, Calls: 1, Since: time.Now(), Proven: true}}, UpdatedAt: time.Now(),
+		Way: fax.Way{Limits: map[string]fax.Limit{"fine": {Cause: fax.Image, Calls: 1, Since: time.Now(), Proven: true}}, UpdatedAt: time.Now()},
 	}))
 	fine, standard := h.submit("15551230026", 1), h.submit(number, 1)
 	h.until(fine, fax.Done)

@@ -47,9 +47,9 @@ func (c *Controller) decide(ctx context.Context, job fax.Job, this fax.Attempt, 
 	if d.State == fax.Failed && d.Cause == fax.Document {
 		c.log.Error("the switch cannot read the pages of a fax; check that it may read the document folder", "fax", job.ID, "text", r.Text)
 	}
-	learned = plan.Learn(known, this, d.Due, now)
+	learned = plan.Learn(known, this, d.Rest, now)
 	return store.Outcome{
-		State: d.State, Cause: d.Cause, Error: d.Text, DueAt: d.Due,
+		State: d.State, Cause: d.Cause, Error: d.Text, DueAt: d.Due, Deadline: d.Deadline,
 		Confirmed: d.Confirmed, Dials: d.Dials, Tries: d.Tries, Known: &learned,
 	}, nil
 }
@@ -84,7 +84,7 @@ func (c *Controller) draw(ctx context.Context, job fax.Job, d plan.Decision) pla
 	case fax.ProblemOf(err) == fax.Unavailable:
 		c.log.Error("the pages of a fax cannot be made again now; it is held", "fax", job.ID, "error", err)
 		d.Text += " Its pages could not be made again; release it when the server is well."
-		d.State, d.Due = fax.Held, time.Time{}
+		d.State, d.Due, d.Rest = fax.Held, time.Time{}, time.Time{}
 		return d
 	case err != nil:
 		c.log.Error("the pages of a fax could not be made again", "fax", job.ID, "error", err)
@@ -93,6 +93,6 @@ func (c *Controller) draw(ctx context.Context, job fax.Job, d plan.Decision) pla
 		c.log.Info("the pages of a fax were made again", "fax", job.ID, "why", d.Draw)
 		return d
 	}
-	d.State, d.Due = fax.Failed, time.Time{}
+	d.State, d.Due, d.Rest = fax.Failed, time.Time{}, time.Time{}
 	return d
 }

@@ -80,7 +80,7 @@ func (p Policy) checked() (*Policy, error) {
 // plan is the part that the planner knows.
 func (p *Policy) plan() plan.Policy {
 	window, _ := plan.ParseWindow(p.Window) // checked
-	return plan.Policy{T38: p.T38, OnUnknown: p.OnUnknown, Window: window}
+	return plan.Policy{T38: p.T38, OnUnknown: p.OnUnknown, Window: window, Disabled: p.Disabled}
 }
 
 // header is what is printed above the pages of a call. The fax engine prints

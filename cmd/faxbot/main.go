@@ -34,6 +34,7 @@ type commands struct {
 	Resend   resendCommand   `cmd:"" group:"Client" help:"Send the documents of a fax again, also to another number."`
 	Release  releaseCommand  `cmd:"" group:"Client" help:"Send a held fax on its way again."`
 	Plan     planCommand     `cmd:"" group:"Client" help:"Tell what will happen to a fax, and why."`
+	Number   numberCommand   `cmd:"" group:"Client" help:"Show what calls to a number have taught, by gateway, or have it forgotten."`
 	Keys     keysCommand     `cmd:"" group:"Client" help:"Make, list, rotate and revoke API keys."`
 	Webhooks webhooksCommand `cmd:"" group:"Client" help:"Have others told of every fax; replay what was given up."`
 	MCP      mcpCommand      `cmd:"" name:"mcp" group:"Client" help:"Let an assistant on this machine send faxes (Model Context Protocol over stdio)."`

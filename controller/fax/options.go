@@ -3,6 +3,7 @@ package fax
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Options are the submitter's wishes, the same for every attempt of a job.
@@ -12,6 +13,10 @@ type Options struct {
 	StationID string `json:"station_id,omitempty"` // TSI, T.30 5.3.6.1.1: at most 20 characters
 	Header    string `json:"header,omitempty"`     // text of the line printed above each page
 	Gateway   string `json:"gateway,omitempty"`
+	// SendAt is when the fax is due, its hours apart; Deadline is what its
+	// submitter named. Zero for none.
+	SendAt   time.Time `json:"send_at,omitzero"`
+	Deadline time.Time `json:"deadline,omitzero"`
 	// Window are the hours, by the clock at the number, in which it is called:
 	// 08:00-18:00.
 	Window string `json:"window,omitempty"`

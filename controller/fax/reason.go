@@ -22,11 +22,12 @@ const (
 	Window       Change = "window"    // not before the recipient's hours
 	QueueHeld    Change = "queue"     // not before a gateway can be used
 	Lines        Change = "lines"     // not before a line of the gateway is free
+	SwitchedOff  Change = "disabled"  // not before faxing is enabled
 	AsItIs       Change = "unchanged" // the same once more
 )
 
 // Changes lists every Change.
-var Changes = []Change{Resume, T38Off, V17Off, ECMOff, Standard, Redraw, OtherGateway, Rest, Window, QueueHeld, Lines, AsItIs}
+var Changes = []Change{Resume, T38Off, V17Off, ECMOff, Standard, Redraw, OtherGateway, Rest, Window, QueueHeld, Lines, SwitchedOff, AsItIs}
 
 // Reason is a Change and the evidence for it.
 type Reason struct {
@@ -36,6 +37,7 @@ type Reason struct {
 	Of     int    `json:"of,omitempty"`     // out of so many; 0: not counted
 	Page   int    `json:"page,omitempty"`   // from 1: where a resumed fax begins
 	Number bool   `json:"number,omitempty"` // remembered of the number; else from this fax's calls
+	Others bool   `json:"others,omitempty"` // of Number: through other gateways, while none is through this one
 	// Gateway is the one that carries the call.
 	Gateway string    `json:"gateway,omitempty"`
 	Since   time.Time `json:"since,omitzero"` // when the evidence was found
@@ -53,6 +55,7 @@ var changeWords = map[Change]string{
 	Window:       "In the recipient's hours",
 	QueueHeld:    "Not before a gateway can be used",
 	Lines:        "Not before a line is free",
+	SwitchedOff:  "Nobody is called until faxing is enabled (FAX_DISABLED)",
 	OtherGateway: "Through gateway",
 }
 
@@ -86,6 +89,9 @@ func (r Reason) String() string {
 		s += fmt.Sprintf("%d calls", r.Calls)
 	}
 	s += " " + map[bool]string{true: "to this number", false: "of this fax"}[r.Number]
+	if r.Others {
+		s += " through other gateways"
+	}
 	s += " ended so: \"" + r.Cause.Advice().Tell + "\""
 	if r.Number && !r.Until.IsZero() {
 		s += " It is tried again from " + r.Until.UTC().Format("2 Jan 2006") + " on."

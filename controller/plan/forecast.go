@@ -46,26 +46,29 @@ const (
 func Expect(s Situation, q Queue) Forecast {
 	job := s.Job
 	f := Forecast{State: job.State, Why: job.Error, Pages: max(0, job.Pages-job.Confirmed), Pace: assumedPace, Deadline: job.Deadline}
-	if s.Known.PageSeconds > 0 {
-		f.Pace, f.Learned = s.Known.PageSeconds, true
+	waiting := job.State == fax.Queued || job.State == fax.Retry
+	if s.Policy.Disabled && (waiting || job.State == fax.Received) {
+		f.Waits = append(f.Waits, fax.Reason{Change: fax.SwitchedOff})
 	}
-	line := time.Duration(f.Pace*float64(f.Pages)) * time.Second
 	switch {
 	case job.State.OnTheLine() && len(s.Calls) > 0:
 		a := s.Calls[len(s.Calls)-1]
 		f.Call = &Call{a.Gateway, a.Parameters, a.Reasons}
 		f.Pages = max(0, job.Pages-a.Parameters.StartPage-a.Result.Pages)
-		line = time.Duration(f.Pace*float64(f.Pages)) * time.Second
-		f.Done = s.Now.Add(line)
+		f.Done = s.Now.Add(f.line(s.Known))
 		if !a.Answered() {
 			f.Done = f.Done.Add(assumedRing)
 		}
 		return f
-	case job.State != fax.Queued && job.State != fax.Retry:
+	case !waiting:
 		return f
 	}
 	next := Next(s)
 	f.Call = &next
+	line := f.line(s.Known)
+	if s.Policy.Disabled {
+		return f
+	}
 	f.At = later(s.Now, job.DueAt)
 	if rest := s.Known.RestUntil; rest.After(f.At) {
 		f.At = rest
@@ -94,6 +97,14 @@ func Expect(s Situation, q Queue) Forecast {
 	}
 	f.Done = f.At.Add(assumedRing + line)
 	return f
+}
+
+// line is how long the pages that are left take through the gateway of the call.
+func (f *Forecast) line(known fax.Destination) time.Duration {
+	if seconds := pace(known, f.Call.Gateway); seconds > 0 {
+		f.Pace, f.Learned = seconds, true
+	}
+	return time.Duration(f.Pace*float64(f.Pages)) * time.Second
 }
 
 // held says what keeps all gateways from being used: the first that will be
@@ -131,7 +142,11 @@ func (f Forecast) Text(now time.Time) string {
 	}
 	switch f.State {
 	case fax.Received:
-		add("The documents are being made into pages; then it is called.")
+		then := "it is called."
+		if f.off() {
+			then = "it is held, since faxing is switched off (FAX_DISABLED)."
+		}
+		add("The documents are being made into pages; then %s", then)
 	case fax.Held:
 		add("It waits for a person to release or cancel it.")
 	case fax.Done:
@@ -142,6 +157,7 @@ func (f Forecast) Text(now time.Time) string {
 		add("%s", map[fax.State]string{fax.Dialing: "It is being called", fax.Sending: "It is being sent"}[f.State]+" through "+f.Call.Gateway+".")
 	default:
 		switch wait := f.At.Sub(now); {
+		case f.off(): // which its reason tells
 		case f.At.IsZero():
 			add("It is called as soon as a gateway can be used.")
 		case wait < 5*time.Second:
@@ -149,11 +165,7 @@ func (f Forecast) Text(now time.Time) string {
 		default:
 			add("It is called at %s, in %s, through %s.", clock(f.At), spoken(wait), f.Call.Gateway)
 		}
-		for _, r := range f.Waits {
-			if r.Change != fax.QueueHeld || r.Gateway != "" {
-				add("%s", r)
-			}
-		}
+		f.tellWaits(add)
 		if f.Ahead > 0 {
 			add("%s called before it.", plural(f.Ahead, "fax is", "faxes are"))
 		}
@@ -173,6 +185,17 @@ func (f Forecast) Text(now time.Time) string {
 	}
 	return strings.Join(say, " ")
 }
+
+func (f Forecast) tellWaits(add func(string, ...any)) {
+	for _, r := range f.Waits {
+		if r.Change != fax.QueueHeld || r.Gateway != "" {
+			add("%s", r)
+		}
+	}
+}
+
+// off says that nobody is called at all.
+func (f Forecast) off() bool { return len(f.Waits) > 0 && f.Waits[0].Change == fax.SwitchedOff }
 
 func plural(n int, one, many string) string {
 	if n == 1 {

@@ -59,6 +59,17 @@ func TestForecastInWords(t *testing.T) {
 			return s
 		}, lines, "The call was answered, but not by a fax machine. It ended so 2 times. No fax has ever been delivered to this number: it may be wrong. " +
 			"Check it, then release or cancel the fax. It waits for a person to release or cancel it."},
+		"switched off": {func() *story {
+			s := newStory().ended(fax.Busy)
+			waiting(s)
+			s.Policy.Disabled = true
+			return s
+		}, lines, "The line was busy. Nobody is called until faxing is enabled (FAX_DISABLED)."},
+		"switched off, being drawn": {func() *story {
+			s := newStory()
+			s.Job.State, s.Policy.Disabled = fax.Received, true
+			return s
+		}, lines, "The documents are being made into pages; then it is held, since faxing is switched off (FAX_DISABLED)."},
 		"no gateway": {func() *story {
 			s := newStory()
 			s.Job.State, s.Gateways[0].Closed = fax.Queued, true

@@ -11,20 +11,8 @@ import (
 // again without it, since machines and lines are replaced.
 const Memory = 30 * 24 * time.Hour
 
-// limitName is the key of a feature in Destination.Limits. Only T.38 depends
-// on the gateway.
-func limitName(f feature, gateway string) string {
-	switch f {
-	case t38:
-		return "t38@" + gateway
-	case v17:
-		return "v17"
-	case ecm:
-		return "ecm"
-	default:
-		return "fine"
-	}
-}
+// limitNames are the keys of features in Way.Limits.
+var limitNames = [features]string{t38: "t38", v17: "v17", ecm: "ecm", fine: "fine"}
 
 // holds says that calls should respect the limit.
 func holds(l fax.Limit, now time.Time) bool {
@@ -37,43 +25,30 @@ var blames = map[fax.Cause]feature{
 }
 
 // Learn returns what is known of a number after one more call to it, which has
-// ended. due is when its fax calls again; zero when it does not. What is older
+// ended. rest is when its fax calls again; zero when it does not. What is older
 // than Memory is forgotten.
-func Learn(known fax.Destination, a fax.Attempt, due, now time.Time) fax.Destination {
-	d := known
-	d.Limits, d.Trials = maps.Clone(known.Limits), maps.Clone(known.Trials)
-	if d.Limits == nil {
-		d.Limits = map[string]fax.Limit{}
+func Learn(known fax.Destination, a fax.Attempt, rest, now time.Time) fax.Destination {
+	d, r := known, a.Result
+	d.Way = learn(known.Way, a, now)
+	d.Ways = maps.Clone(known.Ways)
+	if d.Ways == nil {
+		d.Ways = map[string]fax.Way{}
 	}
-	if d.Trials == nil {
-		d.Trials = map[string]fax.Trial{}
-	}
-	maps.DeleteFunc(d.Limits, func(_ string, l fax.Limit) bool { return now.Sub(l.Since) >= Memory })
-	maps.DeleteFunc(d.Trials, func(_ string, t fax.Trial) bool { return now.Sub(t.Since) >= Memory })
-	d.UpdatedAt = now
+	own := learn(known.Ways[a.Gateway], a, now)
+	delete(own.Limits, limitNames[fine]) // is the machine's
+	d.Ways[a.Gateway] = own
+	maps.DeleteFunc(d.Ways, func(_ string, w fax.Way) bool { return now.Sub(w.UpdatedAt) >= Memory })
 
-	r := a.Result
 	if r.RemoteStation != "" {
 		d.RemoteStation = r.RemoteStation
 	}
 	if r.RemoteMachine != "" {
 		d.RemoteMachine = r.RemoteMachine
 	}
-	learnPace(&d, a)
-	learnTrial(d.Trials, a, now)
-	switch f, blamed := blames[r.Cause]; {
-	case r.Cause == fax.OK:
+	if r.Cause == fax.OK {
 		d.Delivered, d.DeliveredAt = d.Delivered+1, now
 		d.NotAFax, d.Failing = 0, 0
 		d.RestUntil, d.RestCause = time.Time{}, ""
-		p := a.Parameters
-		p.StartPage = 0
-		d.Good = &p
-		prove(d.Limits, a, now)
-	case blamed && using(a.Parameters, f):
-		name := limitName(f, a.Gateway)
-		l := d.Limits[name]
-		d.Limits[name] = fax.Limit{Cause: r.Cause, Calls: l.Calls + 1, Since: now, Proven: l.Proven}
 	}
 	if r.Cause == fax.OK || !farEnd[r.Cause] {
 		return d
@@ -84,11 +59,37 @@ func Learn(known fax.Destination, a fax.Attempt, due, now time.Time) fax.Destina
 	} else if a.Answered() && r.Code != fax.NoCode {
 		d.NotAFax = 0 // a machine spoke
 	}
-	if due.IsZero() {
-		due = now.Add(after(r.Cause, 1).wait.least)
+	if rest.IsZero() {
+		rest = now.Add(after(r.Cause, 1).wait.least)
 	}
-	d.RestUntil, d.RestCause = due, r.Cause
+	d.RestUntil, d.RestCause = rest, r.Cause
 	return d
+}
+
+// learn returns what is known of a way after one more call on it.
+func learn(w fax.Way, a fax.Attempt, now time.Time) fax.Way {
+	w.Limits = maps.Clone(w.Limits)
+	if w.Limits == nil {
+		w.Limits = map[string]fax.Limit{}
+	}
+	maps.DeleteFunc(w.Limits, func(_ string, l fax.Limit) bool { return now.Sub(l.Since) >= Memory })
+	if now.Sub(w.Offers.Since) >= Memory {
+		w.Offers = fax.Trial{}
+	}
+	w.UpdatedAt = now
+	learnPace(&w, a)
+	learnOffer(&w.Offers, a, now)
+	switch f, blamed := blames[a.Result.Cause]; {
+	case a.Result.Cause == fax.OK:
+		p := a.Parameters
+		p.StartPage = 0
+		w.Good = &p
+		prove(w.Limits, a, now)
+	case blamed && using(a.Parameters, f):
+		l := w.Limits[limitNames[f]]
+		w.Limits[limitNames[f]] = fax.Limit{Cause: a.Result.Cause, Calls: l.Calls + 1, Since: now, Proven: l.Proven}
+	}
+	return w
 }
 
 // farEnd are the ends of calls that another call, for another fax, would
@@ -101,8 +102,8 @@ var farEnd = map[fax.Cause]bool{
 // prove notes what a delivery says of limits: those it respected are right,
 // those it did without are not.
 func prove(limits map[string]fax.Limit, a fax.Attempt, now time.Time) {
-	for f := range features {
-		name := limitName(f, a.Gateway)
+	for f, name := range limitNames {
+		f := feature(f)
 		if using(a.Parameters, f) {
 			if f != t38 || a.Result.T38 {
 				delete(limits, name)
@@ -111,8 +112,12 @@ func prove(limits map[string]fax.Limit, a fax.Attempt, now time.Time) {
 		}
 		l, known := limits[name]
 		for _, r := range a.Reasons {
-			if !known && r.Change == off[f] && r.Cause != "" {
+			// What is known of other gateways stays theirs.
+			if !known && r.Change == off[f] && r.Cause != "" && !r.Others {
 				l, known = fax.Limit{Cause: r.Cause, Calls: r.Calls, Since: now}, true
+				if !r.Since.IsZero() {
+					l.Since = r.Since
+				}
 			}
 		}
 		if known {
@@ -128,23 +133,22 @@ func using(p fax.Parameters, f feature) bool {
 
 // learnPace keeps a moving average of the time that a page takes, what comes
 // before the first one included.
-func learnPace(d *fax.Destination, a fax.Attempt) {
+func learnPace(w *fax.Way, a fax.Attempt) {
 	if !a.Answered() || a.Result.Pages == 0 {
 		return
 	}
 	pace := a.EndedAt.Sub(a.AnsweredAt).Seconds() / float64(a.Result.Pages)
-	if d.PageSeconds > 0 {
-		pace = 0.7*d.PageSeconds + 0.3*pace
+	if w.PageSeconds > 0 {
+		pace = 0.7*w.PageSeconds + 0.3*pace
 	}
-	d.PageSeconds = pace
+	w.PageSeconds = pace
 }
 
-// learnTrial counts how calls that offered T.38 end.
-func learnTrial(trials map[string]fax.Trial, a fax.Attempt, now time.Time) {
+// learnOffer counts how calls that offered T.38 end.
+func learnOffer(t *fax.Trial, a fax.Attempt, now time.Time) {
 	if !a.Parameters.T38 || !a.Answered() || a.Result.Cause == fax.NotAFax {
 		return
 	}
-	t := trials[a.Gateway]
 	if t.Calls == 0 {
 		t.Since = now
 	}
@@ -152,11 +156,38 @@ func learnTrial(trials map[string]fax.Trial, a fax.Attempt, now time.Time) {
 	if a.Result.Cause == fax.Dropped {
 		t.Dropped++
 	}
-	trials[a.Gateway] = t
 }
 
-// mostDrop says that most calls that offered T.38 broke off.
-func mostDrop(known fax.Destination, gateway string) (bool, fax.Trial) {
-	t := known.Trials[gateway]
-	return t.Dropped >= 2 && 2*t.Dropped > t.Calls, t
+// limit returns what calls through the gateway should leave out, and whether
+// only calls through others have found that out. What was found out through the
+// gateway itself comes first; so does a delivery with the feature.
+func limit(known fax.Destination, f feature, gateway string, now time.Time) (l fax.Limit, others, is bool) {
+	own, name := known.Ways[gateway], limitNames[f]
+	if l = own.Limits[name]; holds(l, now) {
+		return l, false, true
+	}
+	if f != fine && own.Good != nil && using(*own.Good, f) {
+		return fax.Limit{}, false, false
+	}
+	others = f != fine && l.Calls == 0 && len(known.Ways) > 0
+	l = known.Limits[name]
+	return l, others, holds(l, now)
+}
+
+// mostDrop says that most calls that offered T.38 broke off: through the
+// gateway, or through others when none that offered it went through this one.
+func mostDrop(known fax.Destination, gateway string) (most, others bool, t fax.Trial) {
+	if t = known.Ways[gateway].Offers; t.Calls == 0 {
+		t, others = known.Offers, true
+	}
+	return t.Dropped >= 2 && 2*t.Dropped > t.Calls, others, t
+}
+
+// pace is how long a page takes through the gateway, in seconds, or through
+// others; 0 when nobody knows.
+func pace(known fax.Destination, gateway string) float64 {
+	if own := known.Ways[gateway].PageSeconds; own > 0 {
+		return own
+	}
+	return known.PageSeconds
 }

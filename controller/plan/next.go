@@ -45,7 +45,8 @@ type Policy struct {
 	T38       bool     // offer T.38
 	OnUnknown fax.Next // Hold or Again, when nobody can know whether pages arrived
 	// Window are the hours of faxes that name none.
-	Window Window
+	Window   Window
+	Disabled bool // nobody is called
 }
 
 // Call is how the next call is placed.
@@ -61,6 +62,8 @@ type Decision struct {
 	Cause     fax.Cause
 	Text      string    // for a person; "" when delivered
 	Due       time.Time // of the next call, for Retry
+	Deadline  time.Time // from now on, for Retry
+	Rest      time.Time // until when the number is called for no other fax, for Retry
 	Confirmed int       // pages confirmed over all calls
 	Dials     int       // 1 when the last call counts as placed
 	Tries     int       // 1 when it counts as answered
@@ -150,20 +153,21 @@ func (s Situation) follow(d *Decision, next step) {
 			d.Draw = c
 		}
 	}
-	d.Due = s.Policy.Opening(s.Job, s.Now.Add(wait))
+	d.Rest = s.Now.Add(wait)
+	d.Due, d.Deadline = s.Policy.PutOff(s.Job, d.Rest)
 	why := ""
 	switch job := s.Job; {
 	case job.Tries+d.Tries >= job.MaxTries():
 		why = fmt.Sprintf("It was answered %s; more was not asked for.", times(job.MaxTries()))
 	case job.Dials+d.Dials >= job.MaxDials():
 		why = fmt.Sprintf("It was dialled %s; more was not asked for.", times(job.MaxDials()))
-	case d.Due.After(job.Deadline):
+	case d.Due.After(d.Deadline):
 		why = "The deadline passes before the next call."
 	}
 	if why == "" {
 		return
 	}
-	d.State, d.Due, d.Draw = fax.Failed, time.Time{}, ""
+	d.State, d.Due, d.Deadline, d.Rest, d.Draw = fax.Failed, time.Time{}, time.Time{}, time.Time{}, ""
 	d.Text += " " + why
 	// The last answered call of a fax may be the second in a row to a number
 	// that never worked.
@@ -200,8 +204,8 @@ func Next(s Situation) Call {
 			p.apply(change, call, fax.Reason{Cause: cause, Calls: ended[cause]})
 		}
 	}
-	if most, trial := mostDrop(s.Known, c.Gateway); most {
-		p.apply(fax.T38Off, fax.Attempt{}, fax.Reason{Cause: fax.Dropped, Calls: trial.Dropped, Of: trial.Calls, Number: true, Since: trial.Since})
+	if most, others, t := mostDrop(s.Known, c.Gateway); most {
+		p.apply(fax.T38Off, fax.Attempt{}, fax.Reason{Cause: fax.Dropped, Calls: t.Dropped, Of: t.Calls, Number: true, Others: others, Since: t.Since})
 	}
 	c.Parameters, c.Reasons = p.done()
 	if c.Gateway != "" && c.Gateway != s.Gateways[0].Name {

@@ -310,19 +310,83 @@ func TestMemoryNeedsProof(t *testing.T) {
 	}
 }
 
-// T.38 works or not between a gateway and a number.
-func TestT38IsRememberedByGateway(t *testing.T) {
+// How calls go is remembered by gateway. One without experience of its own begins
+// with that of the others, and says so, until its own calls show otherwise.
+func TestWaysAreRememberedByGateway(t *testing.T) {
 	t.Parallel()
-	s := newStory("second").ended(fax.T38Failed, fax.T38Failed)
-	s.call(fax.Result{Cause: fax.OK, Pages: 3})
-	other := newStory("second")
-	other.Known = s.Known
-	if plan.Next(other.Situation).Parameters.T38 {
-		t.Error("offered again")
+	for name, c := range map[string]struct {
+		causes []fax.Cause
+		change fax.Change
+	}{
+		"t38":     {[]fax.Cause{fax.T38Failed, fax.T38Failed}, fax.T38Off},
+		"v17":     {[]fax.Cause{fax.Training}, fax.V17Off},
+		"ecm":     {[]fax.Cause{fax.ECMFailed}, fax.ECMOff},
+		"dropped": {[]fax.Cause{fax.Dropped, fax.Dropped}, fax.T38Off},
+	} {
+		first := newStory().ended(c.causes...)
+		first.call(fax.Result{Cause: fax.OK, Pages: 3})
+		through := func(gateway string, known fax.Destination) *story {
+			s := newStory()
+			s.Gateways[0].Name, s.Known, s.Now = gateway, known, noon.Add(time.Hour)
+			return s
+		}
+		own := plan.Next(through("carrier", first.Known).Situation).Reasons
+		if len(own) != 1 || own[0].Change != c.change || strings.Contains(own[0].String(), "other gateways") {
+			t.Errorf("%s: its own: %+v", name, own)
+		}
+		fresh := through("fresh", first.Known)
+		begins := plan.Next(fresh.Situation).Reasons
+		if len(begins) != 1 || begins[0].Change != c.change || !strings.Contains(begins[0].String(), "to this number through other gateways ended so") {
+			t.Errorf("%s: of others: %v", name, begins)
+		}
+		// That it went so, too, proves nothing of the gateway: what the others
+		// know expires with them.
+		fresh.call(fax.Result{Cause: fax.OK, Pages: 3})
+		if late := through("fresh", fresh.Known); true {
+			late.Now = noon.Add(plan.Memory + time.Minute)
+			if next := plan.Next(late.Situation); len(next.Reasons) > 0 && name != "dropped" { // counts expire with the next call
+				t.Errorf("%s: outlives its time: %v", name, next.Reasons)
+			}
+		}
+		// A delivery without the limit is the gateway's own experience; the other
+		// keeps its own.
+		all := fax.Parameters{T38: true, V17: true, ECM: true}
+		known := plan.Learn(first.Known, fax.Attempt{Gateway: "good", Parameters: all, AnsweredAt: noon, Result: fax.Result{Cause: fax.OK, T38: true}}, time.Time{}, noon)
+		if next := plan.Next(through("good", known).Situation); len(next.Reasons) > 0 {
+			t.Errorf("%s: delivered without, and still %v", name, next.Reasons)
+		}
+		if next := plan.Next(through("carrier", known).Situation); len(next.Reasons) != 1 {
+			t.Errorf("%s: the other gateway's delivery counts for this one: %v", name, next.Reasons)
+		}
 	}
-	other.Gateways[0].Closed = true
-	if !plan.Next(other.Situation).Parameters.T38 {
-		t.Error("not offered through the other gateway")
+}
+
+// Pages take as long as they took through the gateway that is to carry them, or
+// else through any. What a machine cannot print it cannot print through any.
+func TestPaceIsTheGateways(t *testing.T) {
+	t.Parallel()
+	after := func(known fax.Destination, gateway string, seconds int) fax.Destination {
+		a := fax.Attempt{
+			Gateway: gateway, Parameters: fax.Parameters{T38: true, V17: true, ECM: true},
+			AnsweredAt: noon.Add(-time.Duration(seconds) * time.Second), EndedAt: noon, Result: fax.Result{Cause: fax.OK, Pages: 1},
+		}
+		return plan.Learn(known, a, time.Time{}, noon)
+	}
+	known := after(after(fax.Destination{}, "fast", 20), "slow", 80)
+	pace := func(gateway string) float64 {
+		s := newStory()
+		s.Gateways[0].Name, s.Known, s.Job.State = gateway, known, fax.Queued
+		return plan.Expect(s.Situation, plan.Queue{}).Pace
+	}
+	if fast, slow, fresh := pace("fast"), pace("slow"), pace("fresh"); fast != 20 || slow != 80 || fresh <= fast || fresh >= slow {
+		t.Errorf("%v, %v, %v", fast, slow, fresh)
+	}
+	a := fax.Attempt{Gateway: "fast", Parameters: fax.Parameters{T38: true, V17: true, ECM: true}, Result: fax.Result{Cause: fax.Image}}
+	known = plan.Learn(plan.Learn(known, a, time.Time{}, noon), a, time.Time{}, noon)
+	s := newStory()
+	s.Gateways[0].Name, s.Known = "slow", known
+	if next := plan.Next(s.Situation); !next.Parameters.Standard || next.Reasons[0].Others {
+		t.Errorf("%+v", next)
 	}
 }
 

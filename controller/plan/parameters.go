@@ -38,11 +38,11 @@ func newParameters(p Policy) *parameters {
 // remember leaves out what calls to the number are known to fail with.
 func (p *parameters) remember(known fax.Destination, gateway string, now time.Time) {
 	for f, change := range off {
-		l, is := known.Limits[limitName(feature(f), gateway)]
-		if !is || !holds(l, now) {
-			continue
+		if l, others, is := limit(known, feature(f), gateway, now); is {
+			p.apply(change, fax.Attempt{}, fax.Reason{
+				Cause: l.Cause, Calls: l.Calls, Number: true, Others: others, Since: l.Since, Until: l.Since.Add(Memory),
+			})
 		}
-		p.apply(change, fax.Attempt{}, fax.Reason{Cause: l.Cause, Calls: l.Calls, Number: true, Since: l.Since, Until: l.Since.Add(Memory)})
 	}
 }
 

@@ -18,6 +18,7 @@ type Outcome struct {
 	Cause     fax.Cause
 	Error     string    // for a person
 	DueAt     time.Time // of the next call; zero leaves it
+	Deadline  time.Time // of the job; zero leaves it
 	Confirmed int       // pages of the job confirmed so far, over all attempts; it never shrinks
 	Dials     int       // to be added to the job's dials
 	Tries     int       // to be added to the job's tries
@@ -86,6 +87,9 @@ func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result,
 		j.Confirmed = max(j.Confirmed, o.Confirmed)
 		if !o.DueAt.IsZero() {
 			j.DueAt = o.DueAt
+		}
+		if !o.Deadline.IsZero() {
+			j.Deadline = o.Deadline
 		}
 		switch {
 		case o.State == fax.Sending:

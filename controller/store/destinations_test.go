@@ -16,10 +16,12 @@ func TestDestinationIsRememberedWithTheCall(t *testing.T) {
 		s := db.open(t, "a")
 		c := s.dialing(t, newJob())
 		known := fax.Destination{
-			Delivered: 2, DeliveredAt: now(), RemoteStation: "+49", RemoteMachine: "Ricoh MP", PageSeconds: 31.5, UpdatedAt: now(),
-			Good:   &fax.Parameters{T38: true},
-			Limits: map[string]fax.Limit{"v17": {Cause: fax.Training, Calls: 2, Since: now(), Proven: true}},
-			Trials: map[string]fax.Trial{"carrier": {Calls: 3, Dropped: 1, Since: now()}},
+			Delivered: 2, DeliveredAt: now(), RemoteStation: "+49", RemoteMachine: "Ricoh MP",
+			Way: fax.Way{
+				Good: &fax.Parameters{T38: true}, PageSeconds: 31.5, UpdatedAt: now(),
+				Limits: map[string]fax.Limit{"v17": {Cause: fax.Training, Calls: 2, Since: now(), Proven: true}},
+			},
+			Ways: map[string]fax.Way{"carrier": {Offers: fax.Trial{Calls: 3, Dropped: 1, Since: now()}, UpdatedAt: now()}},
 		}
 		_, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{Cause: fax.Busy}, Outcome{State: fax.Retry, Known: &known})
 		if err != nil {
@@ -29,7 +31,7 @@ func TestDestinationIsRememberedWithTheCall(t *testing.T) {
 			t.Error(d)
 		}
 		// The first result stands, and so does what it taught.
-		other := fax.Destination{NotAFax: 9, UpdatedAt: now()}
+		other := fax.Destination{NotAFax: 9, Way: fax.Way{UpdatedAt: now()}}
 		_, _, err = s.Finish(t.Context(), c.Attempt.ID, fax.Result{}, Outcome{State: fax.Failed, Known: &other})
 		wantProblem(t, err, fax.Conflict)
 		r := request(1)
@@ -65,7 +67,7 @@ func TestANumberRests(t *testing.T) {
 		s := db.open(t, "a")
 		job := newJob()
 		c := s.dialing(t, job)
-		rest := fax.Destination{NotAFax: 2, RestUntil: now().Add(time.Minute), RestCause: fax.Busy, UpdatedAt: now()}
+		rest := fax.Destination{NotAFax: 2, RestUntil: now().Add(time.Minute), RestCause: fax.Busy, Way: fax.Way{UpdatedAt: now()}}
 		end := func(id fax.AttemptID) {
 			t.Helper()
 			if _, _, err := s.Finish(t.Context(), id, fax.Result{Cause: fax.Busy}, Outcome{State: fax.Failed, Known: &rest}); err != nil {
@@ -106,6 +108,40 @@ func TestANumberRests(t *testing.T) {
 		}
 		if d := must(s.Destination(t.Context(), job.To))(t); !d.UpdatedAt.IsZero() {
 			t.Errorf("not forgotten: %+v", d)
+		}
+	})
+}
+
+// What an earlier version remembered of T.38 by gateway, and of all else by
+// number, is read as that.
+func TestDestinationsOfBeforeAreRead(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		s := db.open(t, "a")
+		const since = "2026-11-01T12:00:00Z"
+		err := s.exec(t, `INSERT INTO destinations (to_number, memory, rest_until, updated_at) VALUES (?, ?, NULL, 1)`, "+15550000001",
+			`{"delivered":2,"not_a_fax":0,"failing":0,"good":{"t38":false,"v17":false,"ecm":true,"start_page":0},
+			"limits":{"v17":{"cause":"training","calls":2,"since":"`+since+`","proven":true},"t38@carrier":{"cause":"t38","calls":3,"since":"`+since+`","proven":false}},
+			"trials":{"carrier":{"calls":4,"dropped":1,"since":"`+since+`"}},"page_seconds":31,"updated_at":"`+since+`"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := time.Parse(time.RFC3339, since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fax.Destination{
+			Delivered: 2,
+			Way: fax.Way{
+				Good: &fax.Parameters{ECM: true}, PageSeconds: 31, UpdatedAt: at,
+				Limits: map[string]fax.Limit{"v17": {Cause: fax.Training, Calls: 2, Since: at, Proven: true}},
+			},
+			Ways: map[string]fax.Way{"carrier": {
+				Limits: map[string]fax.Limit{"t38": {Cause: fax.T38Failed, Calls: 3, Since: at}},
+				Offers: fax.Trial{Calls: 4, Dropped: 1, Since: at}, UpdatedAt: at,
+			}},
+		}
+		if d := cmp.Diff(want, must(s.Destination(t.Context(), "+15550000001"))(t)); d != "" {
+			t.Error(d)
 		}
 	})
 }

@@ -1,9 +1,19 @@
 // What is remembered of a number.
 import {ask, get} from './rest.js';
-import {Button, Field, Page, Problem, Time, html, useLoad, useState} from './parts.js';
+import {Button, Field, Page, Problem, Table, Time, html, useLoad, useState} from './parts.js';
 import {causes} from './words.js';
 
-const limits = {t38: 'no T.38', v17: 'no V.17 (14,400 bit/s)', ecm: 'no error correction', standard: 'standard resolution only'};
+const limits = {t38: 'no T.38', v17: 'no V.17 (14,400 bit/s)', ecm: 'no error correction', fine: 'standard resolution only'};
+
+const differently = (list) => list.map((l) => html`<li key=${l.name}>${limits[l.name] ?? l.name}: ${causes[l.cause] ?? l.cause}, ${l.calls} calls since <${Time} at=${l.since}/>, until <${Time} at=${l.until}/></li>`);
+
+// What calls through each gateway have shown; the others begin with what is known of all.
+const Ways = ({list}) => html`<${Table} caption="By gateway" head=${['Gateway', 'Seconds per page', 'Last delivery', 'Done differently']}>
+  ${list.map((w) => html`<tr key=${w.gateway}><th scope="row">${w.gateway}</th>
+    <td>${w.seconds_per_page?.toFixed(1) ?? '–'}</td>
+    <td>${w.last_good ? (['t38', 'v17', 'ecm'].filter((f) => !w.last_good[f]).map((f) => limits[f]).join(', ') || 'with everything') : '–'}</td>
+    <td>${w.limits.length > 0 ? html`<ul>${differently(w.limits)}</ul>` : '–'}</td></tr>`)}
+<//>`;
 
 export function Destinations({args: [named], may}) {
   const [number, setNumber] = useState(named ?? '');
@@ -24,7 +34,8 @@ export function Destinations({args: [named], may}) {
         ${d.rest_until && html`<div><dt>Rests until</dt><dd><${Time} at=${d.rest_until}/></dd></div>`}
         <div><dt>Forgotten</dt><dd><${Time} at=${d.forgotten_at}/></dd></div>
       </dl>
-      ${d.limits.length > 0 && html`<h3>Done differently</h3><ul>${d.limits.map((l) => html`<li key=${l.name}>${limits[l.name] ?? l.name}: ${causes[l.cause] ?? l.cause}, ${l.calls} calls since <${Time} at=${l.since}/>, until <${Time} at=${l.until}/></li>`)}</ul>`}
+      ${d.limits.length > 0 && html`<h3>Done differently</h3><ul>${differently(d.limits)}</ul>`}
+      ${d.gateways.length > 0 && html`<${Ways} list=${d.gateways}/>`}
       ${may('keys:manage') && html`<p><${Button} kind="danger" confirm=${`Forget what was learned about ${d.number}?`} run=${async () => { await ask('DELETE', '/destinations/' + encodeURIComponent(named)); known.again(); }}>Forget<//></p>`}
     </section>`}
   <//>`;

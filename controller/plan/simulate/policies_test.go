@@ -142,7 +142,7 @@ func (o ours) ended(j *job, a fax.Attempt) time.Time {
 	known := o.known[j.To]
 	o.known[j.To] = plan.Learn(known, a, time.Time{}, a.EndedAt)
 	d := plan.After(o.situation(j, a.EndedAt))
-	o.known[j.To] = plan.Learn(known, a, d.Due, a.EndedAt)
+	o.known[j.To] = plan.Learn(known, a, d.Rest, a.EndedAt)
 	j.Dials, j.Tries, j.Confirmed = j.Dials+d.Dials, j.Tries+d.Tries, d.Confirmed
 	return d.Due
 }

@@ -242,6 +242,7 @@ test('what was learned of a number is shown and erased', async () => {
   await page.keyboard.press('Enter');
   await page.getByRole('heading', {name: '+4930888001'}).waitFor();
   await page.getByText('SpanDSP Fax Ident').waitFor();
+  await page.getByRole('region', {name: 'By gateway'}).getByText('with everything').waitFor();
   await page.getByRole('button', {name: 'Forget'}).click();
   await page.getByText('Nothing is remembered of this number').waitFor();
   refused(404);
