@@ -41,10 +41,10 @@ func confinement(level int) (*syscall.SysProcAttr, int) {
 // wait less for each other. Where it may not it works as it is.
 func widen(pipe *os.File) { _, _ = unix.FcntlInt(pipe.Fd(), unix.F_SETPIPE_SZ, 1<<20) }
 
-// nameless makes a file that never had a name and is gone with its last
-// descriptor. Not every file system has those.
+// nameless makes a file in memory: it never has a name, is never written to disk,
+// and is gone with its last descriptor.
 func nameless(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	fd, err := unix.MemfdCreate("document", unix.MFD_CLOEXEC)
 	if err != nil {
 		return unnamed(dir)
 	}

@@ -15,6 +15,7 @@ import (
 type confined struct {
 	path string
 	args []string
+	each bool     // it is run once for each line of in, whose words follow args
 	env  []string // beside PATH and LC_ALL
 
 	cpu    time.Duration // of a processor, rounded up to seconds
@@ -27,18 +28,27 @@ type confined struct {
 	dir    *os.File   // where it runs, a folder that becomes its own; / when nil
 }
 
-// limited runs a program under limits that also hold when the daemon is gone. A
-// limit that cannot be set is already stricter. POSIX counts files in blocks of
-// 512 bytes.
-const limited = `{ ulimit -S -t "$1"; ulimit -H -t $(($1 + 2)); ulimit -v "$2"; ulimit -f "$3"; ulimit -c 0; } 2>/dev/null; shift 3; exec "$@"`
+// limited sets limits that also hold when the daemon is gone. A limit that cannot
+// be set is already stricter. POSIX counts files in blocks of 512 bytes.
+const limited = `{ ulimit -S -t "$1"; ulimit -H -t $(($1 + 2)); ulimit -v "$2"; ulimit -f "$3"; ulimit -c 0; } 2>/dev/null; shift 3; `
+
+// What then runs the program.
+const (
+	onlyOnce = `exec "$@"`
+	eachLine = `while read -r words; do "$@" $words || exit; done`
+)
 
 // start starts a program as far away from everything as this system allows: an
 // unprivileged user when we are root, without a network.
 func (f *Folder) start(p confined) (*exec.Cmd, error) {
 	for {
 		level := f.level.Load()
+		script := limited + onlyOnce
+		if p.each {
+			script = limited + eachLine
+		}
 		cmd := exec.Command("/bin/sh", append([]string{ //nolint:gosec // the operator names the program
-			"-c", limited, "sh", strconv.Itoa(int((p.cpu + time.Second - 1) / time.Second)), strconv.FormatInt(p.memory>>10, 10), strconv.FormatInt(p.output/512, 10), p.path,
+			"-c", script, "sh", strconv.Itoa(int((p.cpu + time.Second - 1) / time.Second)), strconv.FormatInt(p.memory>>10, 10), strconv.FormatInt(p.output/512, 10), p.path,
 		}, p.args...)...)
 		cmd.Dir = "/"
 		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, p.env...)

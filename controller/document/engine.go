@@ -34,7 +34,7 @@ const (
 
 // startEngine starts a program that reads orders and runs a script. It needs no
 // folder and sees no name of a file of ours.
-func (f *Folder) startEngine(script []byte, path string, args ...string) (_ *engine, err error) {
+func (f *Folder) startEngine(script []byte, p confined) (_ *engine, err error) {
 	e := &engine{born: time.Now()}
 	var theirs [2]*os.File
 	defer func() {
@@ -62,11 +62,10 @@ func (f *Folder) startEngine(script []byte, path string, args ...string) (_ *eng
 	if _, err := e.script.Write(script); err != nil {
 		return nil, err
 	}
-	e.cmd, err = f.start(confined{
-		path: path, args: args, env: []string{"HOME=/nonexistent", "TMPDIR=/nonexistent"},
-		cpu: f.Timeout + time.Second, memory: maxMemory,
-		in: theirs[0], out: theirs[1], said: &e.said, files: []*os.File{e.doc, e.script},
-	})
+	p.env = []string{"HOME=/nonexistent", "TMPDIR=/nonexistent"}
+	p.cpu, p.memory = f.Timeout+time.Second, maxMemory
+	p.in, p.out, p.said, p.files = theirs[0], theirs[1], &e.said, []*os.File{e.doc, e.script}
+	e.cmd, err = f.start(p)
 	return e, err
 }
 
@@ -76,10 +75,11 @@ func (f *Folder) startGhostscript() (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.startEngine(program, gs,
+	return f.startEngine(program, confined{path: gs, args: []string{
 		"-dSAFER", "-dBATCH", "-dNOPAUSE", "-q", "-P-", "-sDEVICE=pgmraw", "-sstdout=%stderr", "-sOutputFile=%stdout",
-		"-dUseFastColor", "-dDOINTERPOLATE", "-sBandListStorage=memory", "-dMaxBitmap="+strconv.Itoa(maxMemory>>2),
-		"--permit-file-read="+documentName, programName, "-")
+		"-dUseFastColor", "-dDOINTERPOLATE", "-sBandListStorage=memory", "-dMaxBitmap=" + strconv.Itoa(maxMemory>>2),
+		"--permit-file-read=" + documentName, programName, "-",
+	}})
 }
 
 // load gives the engine its document.

@@ -34,15 +34,12 @@ func (f *Folder) mupdf() string {
 	return path
 }
 
-// serveMuPDF runs it once for each order.
-const serveMuPDF = `while read -r order; do "$0" $order || exit; done`
-
 func (f *Folder) startMuPDF() (*engine, error) {
 	tool := f.mupdf()
 	if tool == "" {
 		return nil, errUnsure
 	}
-	return f.startEngine(tellPages, "/bin/sh", "-c", serveMuPDF, tool)
+	return f.startEngine(tellPages, confined{path: tool, each: true})
 }
 
 // drawMuPDF draws a PDF with MuPDF. It is several times faster than Ghostscript,

@@ -2,6 +2,7 @@ package document
 
 import (
 	"bufio"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"io"
@@ -17,6 +18,12 @@ const maxRows = 25 * int(Superfine)
 // so many, or all there are.
 func readPages(r *bufio.Reader, pages int, to *faxWriter) error {
 	var buf []byte
+	room := func(n int) []byte {
+		if cap(buf) < n {
+			buf = make([]byte, n)
+		}
+		return buf[:n]
+	}
 	for range pages {
 		if _, err := r.Peek(1); err != nil {
 			return nil // the end; whether it is a good one is told otherwise
@@ -26,16 +33,13 @@ func readPages(r *bufio.Reader, pages int, to *faxWriter) error {
 			return err
 		}
 		sheet := max(rows, to.opt.Resolution.rows(faxMinHeight))
-		if need := Width * sheet; cap(buf) < need {
-			buf = make([]byte, need)
-		}
 		if magic == "P4\n" {
-			pixels := buf[:Width/8*sheet]
+			pixels := room(Width / 8 * sheet)
 			if err = readBlack(r, pixels, width, rows); err == nil {
 				err = to.Black(pixels, Width/8, sheet)
 			}
 		} else {
-			g := &image.Gray{Pix: buf[:Width*sheet], Stride: Width, Rect: image.Rect(0, 0, Width, sheet)}
+			g := &image.Gray{Pix: room(Width * sheet), Stride: Width, Rect: image.Rect(0, 0, Width, sheet)}
 			if err = readGrey(r, g.Pix, width, rows); err == nil {
 				err = to.Page(g)
 			}
@@ -62,26 +66,27 @@ func readGrey(r io.Reader, pixels []byte, width, rows int) error {
 	return nil
 }
 
-// readBlack reads packed pixels, 1 is black, and moves them to the middle.
+// readBlack reads packed pixels, 1 is black, and moves them to the middle, 64 at
+// a time.
 func readBlack(r io.Reader, pixels []byte, width, rows int) error {
 	clear(pixels)
-	left, shift := (Width-width)/2/8, (Width-width)/2%8
-	line := make([]byte, (width+7)/8)
+	left, shift := (Width-width)/2/64*8, (Width-width)/2%64
+	words := make([]byte, (width+63)/64*8)
+	line := words[:(width+7)/8]
 	for y := range rows {
 		if _, err := io.ReadFull(r, line); err != nil {
 			return err
 		}
 		line[len(line)-1] &= 0xff << (len(line)*8 - width) // the rest is not of the page
-		to := pixels[y*Width/8+left:]
-		rest := byte(0)
-		for i, b := range line {
-			if b|rest != 0 { // most of a page is white
-				to[i] = rest | b>>shift
-				rest = b << (8 - shift)
-			}
+		to := pixels[y*Width/8:][:Width/8][left:]
+		rest := uint64(0)
+		for from := words; len(from) >= 8; from, to = from[8:], to[8:] {
+			word := binary.BigEndian.Uint64(from)
+			binary.BigEndian.PutUint64(to, rest|word>>shift)
+			rest = word << (64 - shift)
 		}
 		if rest != 0 {
-			to[len(line)] = rest
+			binary.BigEndian.PutUint64(to, rest)
 		}
 	}
 	return nil
