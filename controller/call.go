@@ -246,13 +246,15 @@ func (k *call) advance(to fax.AttemptState) {
 }
 
 // store writes the result, decides what follows, and does not give up before
-// it is written or the daemon ends; in that case the next run finds the call
-// open and asks the switch.
+// it is written or the daemon ends; in that case the next run finds the result
+// in the journal, or the call open, and asks the switch.
 func (k *call) store(r fax.Result) {
-	c := k.c
+	c, page := k.c, k.journal(r)
+	defer page.stop()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		job, attempt, err := k.tryStore(r)
 		if err == nil {
+			page.stored()
 			k.ended(job, attempt)
 			return
 		}
@@ -263,10 +265,12 @@ func (k *call) store(r fax.Result) {
 				if (attempt.Result.Cause == fax.OK) != (r.Cause == fax.OK) {
 					c.metrics.conflicts.Inc()
 				}
+				page.stored()
 				k.ended(job, attempt)
 				return
 			}
 		}
+		page.write()
 		if c.life.Err() != nil {
 			c.leave(k)
 			return

@@ -50,6 +50,10 @@ type Config struct {
 	// pages of each call from; "" when it shares the document folder.
 	DocumentURL string
 
+	// Journal is a folder of this host's where results are kept that the
+	// database does not take; "" to do without.
+	Journal string
+
 	// Covers is a folder with templates of cover pages, NAME.txt each; "" when
 	// there are none beside the built-in design.
 	Covers string
@@ -68,6 +72,7 @@ type Controller struct {
 	metrics  *metrics
 	gateways *gateways
 	bus      events.Bus
+	journal  journal
 	probes   doctor.Probes
 	log      *slog.Logger
 
@@ -97,6 +102,10 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	fsMetrics := freeswitch.NewMetrics(c.Registerer)
 	c.Socket.Logger, c.Socket.Metrics = c.Logger, fsMetrics
 	c.Link.Logger, c.Link.Metrics = c.Logger, fsMetrics
+	kept, err := openJournal(c.Journal)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := freeswitch.Listen(c.Socket)
 	if err != nil {
 		return nil, fmt.Errorf("FAXBOT_SOCKET_LISTEN: %w", err)
@@ -106,7 +115,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	ctl := &Controller{
-		config: c, store: c.Store, docs: c.Documents, listener: listener, log: c.Logger,
+		config: c, journal: kept, store: c.Store, docs: c.Documents, listener: listener, log: c.Logger,
 		life: life, end: end,
 		due: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
 		calls: map[fax.AttemptID]*call{}, busy: map[fax.Number]fax.AttemptID{},

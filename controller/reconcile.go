@@ -27,7 +27,7 @@ func (c *Controller) takeUp(ctx context.Context) error {
 		c.enter(k)
 		k.log.Info("taking up a call of the last run", "state", a.State, "pages", a.Result.Pages)
 	}
-	return nil
+	return c.replayJournal(ctx)
 }
 
 // linked is called each time the link has come up: whatever was said on it

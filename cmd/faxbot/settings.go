@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -172,6 +173,8 @@ func (s settings) controller() controller.Config {
 	return controller.Config{
 		Policy: s.policy(),
 		Covers: s.Storage.CoverDir,
+
+		Journal: filepath.Join(s.Storage.DataDir, "verdicts"),
 
 		DocumentURL: s.Storage.DocumentURL,
 		Socket: freeswitch.ListenerConfig{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"faxbot/controller/fax"
@@ -125,7 +126,7 @@ func (s *Store) Contradicted(ctx context.Context, id fax.AttemptID, by fax.Witne
 // database's clock. Leases only grow; an attempt that another host has adopted
 // stays with it.
 func (s *Store) Renew(ctx context.Context, lease time.Duration) error {
-	return s.commit(ctx, func(ctx context.Context, tx session) error {
+	err := s.commit(ctx, func(ctx context.Context, tx session) error {
 		now, err := s.clock(ctx, tx)
 		if err != nil {
 			return err
@@ -135,6 +136,42 @@ func (s *Store) Renew(ctx context.Context, lease time.Duration) error {
 			WHERE state <> 'ended' AND host = ? AND lease_until < ?`, until, s.host, until)
 		return err
 	})
+	if err == nil {
+		s.renewals.add(s.wall(), lease)
+	}
+	return err
+}
+
+// renewals tells an outage of the database from one of another host. While the
+// database is away nobody can renew, and when it is back the first to look
+// would find everybody's lease at an end.
+type renewals struct {
+	mu    sync.Mutex
+	last  time.Time // of this host's
+	until time.Time // others have time until then to renew theirs
+	lease time.Duration
+}
+
+func (r *renewals) add(now time.Time, lease time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.late(now) {
+		r.until = now.Add(lease)
+	}
+	r.last, r.lease = now, lease
+}
+
+// late says that so much time has passed that something is wrong; hosts renew
+// three times within a lease.
+func (r *renewals) late(now time.Time) bool {
+	return !r.last.IsZero() && now.Sub(r.last) > r.lease/2
+}
+
+// respite says that leases which have ended mean nothing.
+func (r *renewals) respite(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.late(now) || now.Before(r.until)
 }
 
 // Adopt makes a live attempt whose lease has ended this host's own, for so long.

@@ -304,3 +304,46 @@ func TestLeasesGoByTheDatabasesClock(t *testing.T) {
 		})
 	}
 }
+
+// After an outage of the database every lease has ended. Nobody takes calls from
+// hosts that are about to be back.
+func TestAnOutageMakesNoOrphans(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		a, b := db.open(t, "a"), db.open(t, "b")
+		clock := time.Now()
+		b.wall = func() time.Time { return clock }
+		a.dialing(t, newJob())
+		renew := func() {
+			t.Helper()
+			if err := b.Renew(t.Context(), 30*time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		orphans := func() int {
+			t.Helper()
+			return len(must(b.Orphans(t.Context()))(t))
+		}
+		if err := a.exec(t, `UPDATE attempts SET lease_until = 1`); err != nil {
+			t.Fatal(err)
+		}
+		renew()
+		if orphans() != 1 {
+			t.Error("a dead host's call is nobody's")
+		}
+		clock = clock.Add(20 * time.Second)
+		if orphans() != 0 {
+			t.Error("an orphan, before our own lease was renewed")
+		}
+		for range 3 {
+			renew()
+			if orphans() != 0 {
+				t.Error("an orphan, right after an outage")
+			}
+			clock = clock.Add(10 * time.Second)
+		}
+		renew()
+		if orphans() != 1 {
+			t.Error("the outage is over, and the host still dead")
+		}
+	})
+}

@@ -288,7 +288,7 @@ func full(free map[string]int, name string) bool {
 // Free is what the calls of all hosts leave of the gateways' channels.
 func (s *Store) Free(ctx context.Context, channels map[string]int) (map[string]int, error) {
 	var free capacity
-	err := s.ask(ctx, func() (err error) {
+	err := s.ask(ctx, func(ctx context.Context) (err error) {
 		free, err = freeLines(ctx, s.read, channels, nil)
 		return err
 	})

@@ -43,6 +43,7 @@ type Store struct {
 	turns    turns
 	herald   *herald          // nil on SQLite
 	wall     func() time.Time // this host's clock
+	renewals renewals
 }
 
 //go:embed migrations/*.sql

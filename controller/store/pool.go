@@ -17,7 +17,8 @@ import (
 const (
 	connections = 10
 	writeLimit  = 30 * time.Second // for one write, all tries together
-	tries       = connections + 2  // a restarted server leaves every idle connection dead
+	readLimit   = time.Minute
+	tries       = connections + 2 // a restarted server leaves every idle connection dead
 )
 
 // pool gives each write of PostgreSQL its own transaction.

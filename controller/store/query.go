@@ -224,8 +224,13 @@ func (s *Store) Unwanted(ctx context.Context) ([]fax.AttemptID, error) {
 }
 
 // Orphans returns the attempts of all hosts that have not ended and whose
-// lease has, by the database's clock. Adopt one before acting for it.
+// lease has, by the database's clock. Adopt one before acting for it. None for
+// a lease's time after the database was away, if this host renews leases: others
+// have to come back first.
 func (s *Store) Orphans(ctx context.Context) ([]fax.Attempt, error) {
+	if s.renewals.respite(s.wall()) {
+		return nil, nil
+	}
 	now, err := s.clock(ctx, s.read)
 	if err != nil {
 		return nil, s.dialect.explain("be read", err)
@@ -247,17 +252,21 @@ func (s *Store) attempts(ctx context.Context, query string, args ...any) ([]fax.
 }
 
 func (s *Store) get(ctx context.Context, dest any, query string, args ...any) error {
-	return s.ask(ctx, func() error { return s.read.GetContext(ctx, dest, query, args...) })
+	return s.ask(ctx, func(ctx context.Context) error { return s.read.GetContext(ctx, dest, query, args...) })
 }
 
 func (s *Store) list(ctx context.Context, dest any, query string, args ...any) error {
-	return s.ask(ctx, func() error { return s.read.SelectContext(ctx, dest, query, args...) })
+	return s.ask(ctx, func(ctx context.Context) error { return s.read.SelectContext(ctx, dest, query, args...) })
 }
 
-func (s *Store) ask(ctx context.Context, read func() error) error {
-	err := read()
+// ask reads, within readLimit: a database that does not answer must not keep
+// anybody for ever.
+func (s *Store) ask(ctx context.Context, read func(context.Context) error) error {
+	within, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	err := read(within)
 	for try := 1; stale(err) && try < tries; try++ {
-		err = read()
+		err = read(within)
 	}
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
