@@ -23,6 +23,7 @@ type call struct {
 	id  fax.AttemptID
 	job fax.Job // as it was when the call was placed
 	on  *exchange
+	at  string // the address of the switch then; only there it can be asked about
 	log *slog.Logger
 	// policy is that of the call's beginning; another one is for other calls.
 	policy *Policy
@@ -50,6 +51,7 @@ func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
 		c: c, id: attempt.ID, job: job, attempt: attempt, heardAt: time.Now(), cancelled: job.CancelAsked, policy: c.policy.Load(),
 		on: c.exchange(attempt.Switch), log: c.log.With("fax", job.ID, "attempt", attempt.ID),
 	}
+	k.at = k.on.link.Address()
 	k.saved = attempt.Result.Pages
 	k.verdict.pages = attempt.Result.Pages
 	// Answered is stored right before txfax is told to run.

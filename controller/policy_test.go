@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -137,5 +138,63 @@ func TestApplyAddressOfDeadSwitch(t *testing.T) {
 	h.until(h.submit("15551230057", 1), fax.Done)
 	if len(second.Ledger()) == 0 {
 		t.Error("not through the second switch")
+	}
+}
+
+// leave moves the link to another switch while a call is up on the first one,
+// which the link has lost.
+func (h *house) leave(second *simulator.Switch) {
+	h.t.Helper()
+	h.apply(func(p *controller.Policy) { p.Switches[0].Password = "wrong" })
+	eventually(h.t, "the link is down", func() bool { return !h.linkUp() })
+	h.apply(func(p *controller.Policy) { p.Switches[0].Address = second.Addr() })
+	eventually(h.t, "the link is up", h.linkUp)
+}
+
+// A call that rings on the switch which the link was led away from is not dialled
+// again meanwhile: answered, it connects to us and is sent.
+func TestACallLeftOnTheOldSwitch(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 20}, func(c *controller.Config) { c.Ring = 4 * time.Minute })
+	second := simulator.RunT(t, simulator.Config{Speed: 200})
+	const number = "15551230058"
+	h.sim.Script(number, simulator.Outcome{Ring: 20 * 8 * time.Second}) // 8 s here: longer than it takes to ask three times
+	id := h.submit(number, 1)
+	eventually(t, "it rings", func() bool { return h.ledger("dial") == 1 })
+	h.leave(second)
+	h.until(h.submit("15551230059", 1), fax.Done) // others are called by the second
+	if job, attempts := h.until(id, fax.Done); len(attempts) != 1 || job.Confirmed != 1 {
+		t.Errorf("%+v %+v", job, attempts)
+	}
+	if len(second.Ledger()) == 0 {
+		t.Error("the link has not moved")
+	}
+	for _, e := range second.Ledger() {
+		if e.Job == string(id) {
+			t.Errorf("the second switch: %+v", e)
+		}
+	}
+}
+
+// One that is never answered is over when it can ring no longer; only then its
+// number is dialled through the other switch.
+func TestAnUnansweredCallLeftOnTheOldSwitch(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 1}, func(c *controller.Config) { c.Ring = 6 * time.Second })
+	second := simulator.RunT(t, simulator.Config{Speed: 200})
+	const number = "15551230060"
+	h.sim.Script(number, simulator.Outcome{Cause: "NO_ANSWER", Ring: time.Minute})
+	id := h.submit(number, 1)
+	eventually(t, "it rings", func() bool { return h.ledger("dial") == 1 })
+	h.leave(second)
+	job, attempts := h.until(id, fax.Retry)
+	if job.Cause != fax.Switch || len(attempts) != 1 || !strings.Contains(attempts[0].Result.Text, "another switch") {
+		t.Errorf("%+v %+v", job, attempts)
+	}
+	h.release(id)
+	h.until(id, fax.Done)
+	old, dial := h.sim.Ledger(), second.Ledger()[0]
+	if end := old[len(old)-1]; end.Kind != "end" || dial.Kind != "dial" || !dial.Time.After(end.Time) {
+		t.Errorf("dialled %+v, the call on the old switch %+v", dial, end)
 	}
 }

@@ -106,6 +106,16 @@ func (k *call) search(ctx context.Context) {
 		if done {
 			return
 		}
+		if k.elsewhere() {
+			// It may ring on at a switch that is not asked any more. When its
+			// patience is over it has ended, or connected to us.
+			if silent > patience {
+				k.conclude(k.unreported())
+				return
+			}
+			sleep(ctx, askAgain)
+			continue
+		}
 		alive, err := k.on.link.Exists(id)
 		switch {
 		case err != nil:
@@ -146,6 +156,10 @@ func (k *call) search(ctx context.Context) {
 		}
 	}
 }
+
+// elsewhere says that the link has moved, so that the switch it leads to knows
+// nothing of the call.
+func (k *call) elsewhere() bool { return k.on.link.Address() != k.at }
 
 // patience is how long the call may be alive without a sign of life. k.mu is
 // held.
@@ -202,7 +216,8 @@ func (k *call) unreported() fax.Result {
 	defer k.mu.Unlock()
 	r := k.verdict.result(k.attempt.Parameters.StartPage, k.job.Pages)
 	r.Witnesses = fax.Testimony{Decided: fax.ByInquiry}
-	restarted := k.attempt.Core == "" || k.attempt.Core != k.on.link.Core()
+	elsewhere := k.elsewhere()
+	restarted := elsewhere || k.attempt.Core == "" || k.attempt.Core != k.on.link.Core()
 	switch {
 	case k.verdict.begun && (restarted || !records || r.Pages > 0):
 		r.Cause = fax.Unknown
@@ -213,6 +228,9 @@ func (k *call) unreported() fax.Result {
 	default:
 		r.Cause = fax.Switch
 		r.Text = "the switch does not know the call; nothing was sent"
+	}
+	if elsewhere {
+		r.Text = "the call was left on another switch when the command link moved"
 	}
 	return r
 }
