@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"faxbot/controller/fax"
 	"faxbot/controller/plan"
 	"faxbot/events"
 )
@@ -26,7 +27,11 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 		if err := c.store.Renew(ctx, lease); err != nil && ctx.Err() == nil {
 			c.log.Error("the leases of running calls could not be renewed", "error", err)
 		}
-		expired, err := c.store.Expire(ctx, now)
+		var expired []fax.Job
+		err := c.spareSleepers(ctx, now)
+		if err == nil {
+			expired, err = c.store.Expire(ctx, now)
+		}
 		if err != nil && ctx.Err() == nil {
 			c.log.Error("overdue faxes could not be ended", "error", err)
 		}

@@ -16,8 +16,13 @@ import (
 // the next job is due, a channel or a number becomes free, or a call per second
 // may be placed.
 func (c *Controller) schedule(ctx context.Context) error {
+	var hours plan.Window // those that waiting faxes keep to, once they are kept
+	kept := false
 	for {
 		now := time.Now()
+		if policy := c.policy.Load().plan(); policy.Window != hours || !kept {
+			kept, hours = c.keepHours(ctx, now), policy.Window
+		}
 		wait := c.claim(ctx, now)
 		timer := time.NewTimer(wait)
 		select {
@@ -56,7 +61,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 		return wait // the queue of a gateway that rests is not even read
 	}
 	suspects := map[fax.JobID]string{}
-	early := map[fax.JobID]time.Time{} // their window has closed while they waited
+	early := map[fax.JobID]store.Dates{} // their window has closed while they waited
 	policy := c.policy.Load().plan()
 	switches := c.choice(at)
 	planned := map[fax.JobID]fax.Attempt{} // the store may ask for a job twice
@@ -67,8 +72,8 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 			if c.isBusy(one.Job.To) {
 				return fax.Attempt{}, false
 			}
-			if opens := policy.Opening(one.Job, now); opens.After(now) {
-				early[one.Job.ID] = opens
+			if due, deadline := policy.PutOff(one.Job, now); due.After(now) {
+				early[one.Job.ID] = store.Dates{Due: due, Deadline: deadline}
 				return fax.Attempt{}, false
 			}
 			if why := plan.Suspect(one.Known); why != "" && len(one.Previous) == 0 {

@@ -155,6 +155,7 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 	if err != nil {
 		return fax.Job{}, false, err
 	}
+	options.SendAt, options.Deadline = s.SendAt.UTC().Truncate(time.Microsecond), s.Deadline.UTC().Truncate(time.Microsecond)
 	documents := r.Files()
 	// The document first: a job without one would be a promise that cannot be
 	// kept. A document without a job is swept.

@@ -95,25 +95,31 @@ func (p Policy) Opening(job fax.Job, at time.Time) time.Time {
 	return w.Opening(at, Zones(job.To))
 }
 
+// longestPutOff is how long after its submission a fax for which no deadline was
+// asked may get another one.
+const longestPutOff = 7 * 24 * time.Hour
+
 // PutOff returns when a fax that would be due at a time is called in its hours,
 // and its deadline. One for which no deadline was asked does not run out while
 // nobody may be called: it has its lifetime when its hours begin.
 func (p Policy) PutOff(job fax.Job, at time.Time) (due, deadline time.Time) {
 	due, deadline = p.Opening(job, at), job.Deadline
-	if due.After(at) && job.Options.Deadline.IsZero() {
+	if due.After(at) && job.Options.Deadline.IsZero() && due.Before(later(job.CreatedAt, job.Options.SendAt).Add(longestPutOff)) {
 		deadline = later(deadline, due.Add(fax.DefaultLifetime))
 	}
 	return due, deadline
 }
 
-// Moved returns when a waiting fax is due, and its deadline, that was put off to
-// the hours of another policy; ok is false when it was not.
-func (p Policy) Moved(from Policy, job fax.Job, now time.Time) (due, deadline time.Time, ok bool) {
-	if own := job.Options.Window; own != "" || !job.DueAt.After(now) || !from.Opening(job, job.DueAt.Add(-time.Minute)).Equal(job.DueAt) {
+// Moved returns the dates of a waiting fax under this policy when it was put off
+// to the hours of another; ok is false when it was not, or stays. Hours begin
+// with a full minute, as nothing else does that a fax waits for, but what its
+// submitter named.
+func (p Policy) Moved(job fax.Job, now time.Time) (due, deadline time.Time, ok bool) {
+	if job.Options.Window != "" || !job.DueAt.After(now) || !job.DueAt.Equal(job.DueAt.Truncate(time.Minute)) || job.DueAt.Equal(job.Options.SendAt) {
 		return time.Time{}, time.Time{}, false
 	}
 	due, deadline = p.PutOff(job, later(now, job.Options.SendAt))
-	return due, deadline, true
+	return due, deadline, !due.Equal(job.DueAt)
 }
 
 // String is the form that ParseWindow reads.

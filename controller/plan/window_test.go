@@ -75,3 +75,39 @@ func TestRetryKeepsToTheWindow(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// Nobody is called overnight, so nothing expires: for which no deadline was asked
+// has its lifetime in the morning, but not every morning for ever.
+func TestDeadlinesAreOpenHours(t *testing.T) {
+	t.Parallel()
+	hours, err := plan.ParseWindow("08:00-18:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Policy{Window: hours}
+	evening := time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC) // 18:00 in Berlin
+	morning := evening.Add(14 * time.Hour)
+	job := fax.Job{To: "+4930123456", CreatedAt: evening.Add(-time.Hour), Deadline: evening.Add(2 * time.Hour)}
+	check := func(what string, due, deadline time.Time) {
+		t.Helper()
+		if d, l := p.PutOff(job, evening); !d.Equal(due) || !l.Equal(deadline) {
+			t.Errorf("%s: due %s until %s", what, d, l)
+		}
+	}
+	check("none asked", morning, morning.Add(fax.DefaultLifetime))
+	job.Deadline = evening.Add(48 * time.Hour)
+	check("a long one", morning, job.Deadline)
+	job.Options.Deadline, job.Deadline = evening.Add(2*time.Hour), evening.Add(2*time.Hour)
+	check("asked", morning, job.Deadline)
+	job.Options.Deadline, job.CreatedAt = time.Time{}, evening.Add(-7*24*time.Hour)
+	check("a week old", morning, job.Deadline)
+	s := newStory()
+	s.Policy.Window, s.Job.To, s.Now = hours, "+4930123456", evening.Add(-time.Minute)
+	s.Job.CreatedAt, s.Job.Deadline = s.Now.Add(-time.Hour), s.Now.Add(2*time.Hour)
+	if s.ended(fax.Busy); s.State != fax.Retry || !s.Due.Equal(morning) || !s.Deadline.Equal(morning.Add(fax.DefaultLifetime)) {
+		t.Errorf("%+v", s.Decision)
+	}
+	if rest := s.Rest.Sub(evening); rest > 5*time.Minute {
+		t.Errorf("the number rests for other faxes, too, for %s", rest)
+	}
+}

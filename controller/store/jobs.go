@@ -186,22 +186,32 @@ func released(ctx context.Context, tx session, j fax.Job) error {
 	return note(ctx, tx, FaxReleased, j.ID, "to "+j.To.Masked())
 }
 
-// Postpone makes waiting jobs due at other times. Those that wait no more are
-// passed over.
-func (s *Store) Postpone(ctx context.Context, due map[fax.JobID]time.Time) error {
-	if len(due) == 0 {
+// Dates are when a job is due, and when its time is over.
+type Dates struct{ Due, Deadline time.Time }
+
+// Postpone gives waiting jobs other dates. Those that wait no more are passed
+// over.
+func (s *Store) Postpone(ctx context.Context, to map[fax.JobID]Dates) error {
+	if len(to) == 0 {
 		return nil
 	}
 	return s.commit(ctx, func(ctx context.Context, tx session) error {
-		for _, id := range slices.Sorted(maps.Keys(due)) { // in one order: two hosts may postpone the same
-			_, err := tx.ExecContext(ctx, `UPDATE jobs SET due_at = ?, updated_at = ? WHERE id = ? AND state IN ('queued', 'retry')`,
-				at(due[id]), at(time.Now()), id)
+		for _, id := range slices.Sorted(maps.Keys(to)) { // in one order: two hosts may postpone the same
+			_, err := tx.ExecContext(ctx, `UPDATE jobs SET due_at = ?, deadline = ?, updated_at = ? WHERE id = ? AND state IN ('queued', 'retry')`,
+				at(to[id].Due), at(to[id].Deadline), at(time.Now()), id)
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// Overdue returns the waiting jobs whose deadline has come.
+func (s *Store) Overdue(ctx context.Context, now time.Time) ([]fax.Job, error) {
+	var rows []jobRow
+	err := s.list(ctx, &rows, `SELECT `+jobColumns+` FROM jobs WHERE state IN ('queued', 'retry') AND deadline <= ?`, at(now))
+	return jobs(rows), err
 }
 
 // Expire fails the waiting jobs whose deadline has come, and returns them.
