@@ -48,6 +48,16 @@ afterEach(async () => {
   assert.deepEqual(complaints, []);
 });
 
+// trial is a test that says what the page showed when it failed.
+const trial = (name, run) => test(name, async () => {
+  try {
+    await run();
+  } catch (e) {
+    e.message += `\n--- ${page.url()} shows:\n${await page.locator('body').innerText().catch(String)}`;
+    throw e;
+  }
+});
+
 async function signIn(as = key, where = '', at = base) {
   await page.goto(at + '/');
   await page.getByLabel('API key').fill(as);
@@ -59,6 +69,7 @@ async function signIn(as = key, where = '', at = base) {
 async function signOut() {
   await page.getByRole('button', {name: 'Sign out'}).click();
   await page.getByLabel('API key').waitFor();
+  refused(401); // what was under way
 }
 
 async function go(where) {
@@ -79,7 +90,7 @@ const text = (content, name = 'letter.txt') => new File([content], name, {type: 
 const pages = (n) => text(Array.from({length: n}, (_, i) => `Page ${i + 1}`).join('\f'));
 const row = (id) => page.locator('#fax-' + id);
 
-test('signing in and out', async () => {
+trial('signing in and out', async () => {
   await page.goto(base + '/');
   await page.getByLabel('API key').fill('wrong');
   await page.keyboard.press('Enter');
@@ -97,7 +108,7 @@ test('signing in and out', async () => {
   await page.getByLabel('API key').waitFor();
 });
 
-test('a fax is followed page by page, in the list and on its own page', async () => {
+trial('a fax is followed page by page, in the list and on its own page', async () => {
   await signIn(key, 'faxes');
   const seen = new Set();
   await page.exposeFunction('heard', (s) => seen.add(s));
@@ -120,7 +131,7 @@ test('a fax is followed page by page, in the list and on its own page', async ()
   await page.waitForFunction(() => document.querySelector('.pages img').naturalWidth > 1000);
 });
 
-test('a file is sent after its pages were looked at', async () => {
+trial('a file is sent after its pages were looked at', async () => {
   await signIn(key, 'send');
   await page.getByLabel('Documents', {exact: true}).setInputFiles(letter);
   await page.getByLabel('To', {exact: true}).fill('+49 30 123456');
@@ -134,7 +145,7 @@ test('a file is sent after its pages were looked at', async () => {
   await page.locator('.status').getByText('Delivered').waitFor();
 });
 
-test('a dropped file, a cover and a wrong number', async () => {
+trial('a dropped file, a cover and a wrong number', async () => {
   await signIn(key, 'send');
   await page.getByRole('button', {name: 'Send', exact: true}).click();
   await page.getByRole('alert').getByText('Choose a document first').waitFor();
@@ -158,7 +169,7 @@ test('a dropped file, a cover and a wrong number', async () => {
   await page.locator('.status').getByText('2 of 2').waitFor();
 });
 
-test('a fax is cancelled in mid-page', async () => {
+trial('a fax is cancelled in mid-page', async () => {
   await signIn();
   const {id} = await rest('POST', '/fax', {to: '+1555994004', file: pages(2)}); // stalls in the first page
   await go('fax/' + id);
@@ -169,7 +180,7 @@ test('a fax is cancelled in mid-page', async () => {
   assert.equal((await rest('GET', '/fax/' + id)).cause, 'cancelled');
 });
 
-test('a failed call says why, what follows, and is called again on request', async () => {
+trial('a failed call says why, what follows, and is called again on request', async () => {
   await signIn();
   const {id} = await rest('POST', '/fax', {to: '+1555995002', file: pages(1)}); // busy once
   await go('fax/' + id);
@@ -181,7 +192,7 @@ test('a failed call says why, what follows, and is called again on request', asy
   assert.equal(await page.locator('.calls > li').count(), 2);
 });
 
-test('search by number, id, tag, cause, state and date', async () => {
+trial('search by number, id, tag, cause, state and date', async () => {
   const good = (await rest('POST', '/fax', {to: '+4930777001', tags: 'ward-7', file: pages(1)})).id;
   const bad = (await rest('POST', '/fax', {to: '+1555991001', file: pages(1)})).id; // unallocated
   await signIn(key, 'faxes');
@@ -209,7 +220,7 @@ test('search by number, id, tag, cause, state and date', async () => {
   await page.getByText('Nothing was found.').waitFor();
 });
 
-test('keys: what a key may not do is not shown', async () => {
+trial('keys: what a key may not do is not shown', async () => {
   await signIn(key, 'keys');
   await page.getByLabel('Name').fill('Front desk');
   await page.getByLabel('Send faxes').uncheck();
@@ -232,7 +243,7 @@ test('keys: what a key may not do is not shown', async () => {
   assert.equal((await rest('GET', '/fax', null, {'X-API-Key': token})).status, 401);
 });
 
-test('what was learned of a number is shown and erased', async () => {
+trial('what was learned of a number is shown and erased', async () => {
   const {id} = await rest('POST', '/fax', {to: '+4930888001', file: pages(1)});
   await signIn();
   await go('fax/' + id);
@@ -248,7 +259,7 @@ test('what was learned of a number is shown and erased', async () => {
   refused(404);
 });
 
-test('webhooks: somebody is told, and tried', async () => {
+trial('webhooks: somebody is told, and tried', async () => {
   await signIn(key, 'webhooks');
   await page.getByLabel('Address').fill('https://192.168.1.1/hook');
   await page.getByRole('button', {name: 'Add'}).click();
@@ -267,7 +278,7 @@ test('webhooks: somebody is told, and tried', async () => {
   await page.getByText('Nobody.').waitFor();
 });
 
-test('the setup leads from nothing to a first fax', async () => {
+trial('the setup leads from nothing to a first fax', async () => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await signIn(key, 'setup', bare);
   await page.getByLabel('Host', {exact: true}).fill('127.0.0.1');
@@ -310,7 +321,7 @@ test('the setup leads from nothing to a first fax', async () => {
   await page.locator('.status').getByText('Delivered').waitFor();
 });
 
-test('settings are stored and taken back; those of the environment are not touched', async () => {
+trial('settings are stored and taken back; those of the environment are not touched', async () => {
   await signIn(key, 'settings');
   await page.locator('summary').first().waitFor();
   for (const s of await page.locator('summary').all()) await s.click();
@@ -333,7 +344,7 @@ test('settings are stored and taken back; those of the environment are not touch
   await page.getByText('FAX_HEADER').first().waitFor();
 });
 
-test('by keyboard alone', async () => {
+trial('by keyboard alone', async () => {
   await page.goto(base + '/');
   await page.locator('input:focus').waitFor(); // without a click
   await page.keyboard.type(key);
@@ -354,7 +365,7 @@ test('by keyboard alone', async () => {
   assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1', 'the focus does not follow');
 });
 
-test('nothing that an outsider wrote becomes markup', async () => {
+trial('nothing that an outsider wrote becomes markup', async () => {
   const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
   const {id} = await rest('POST', '/fax', {
     to: '+1555990006', header: evil.slice(0, 50), station_id: '<b>"\'&lt;</b>', cover: 'plain', cover_subject: evil.slice(0, 90), cover_message: evil, tags: 'a/b:c', file: text(evil, `${evil}.txt`),
@@ -374,7 +385,7 @@ test('nothing that an outsider wrote becomes markup', async () => {
 
 const everywhere = (id) => ['overview', 'faxes', 'fax/' + id, 'send', 'destinations/%2B1555990006', 'webhooks', 'keys', 'setup', 'settings', 'log', 'checks'];
 
-test('every page: accessible, and pictured in light, dark and on a phone', async () => {
+trial('every page: accessible, and pictured in light, dark and on a phone', async () => {
   const {faxes: [{id}]} = await rest('GET', '/fax?state=done');
   await page.goto(base + '/');
   await page.getByLabel('API key').waitFor();
