@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,6 +16,7 @@ func (a *API) adminRoutes() []route {
 		{"GET /admin/fax-jobs", keysManage, a.adminList},
 		{"GET /admin/fax-jobs/{id}", keysManage, a.adminFind},
 		{"GET /admin/fax-jobs/{id}/pdf", keysManage, a.adminPDF},
+		{"GET /admin/fax-jobs/{id}/attempts/{attempt}/recording", keysManage, a.recording},
 		{"GET /admin/health-status", keysManage, a.adminHealth},
 		{"GET /admin/overview", keysManage, a.overview},
 		{"GET /admin/statistics", keysManage, a.statistics},
@@ -99,6 +101,24 @@ func (a *API) adminPDF(w http.ResponseWriter, r *http.Request, who principal) er
 		return err
 	}
 	return a.download(w, r, id)
+}
+
+// recording answers GET /admin/fax-jobs/{id}/attempts/{attempt}/recording.
+func (a *API) recording(w http.ResponseWriter, r *http.Request, who principal) error {
+	id, err := a.named(r, who)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(r.PathValue("attempt"), 10, 31)
+	if err != nil {
+		return &fax.Error{Problem: fax.NotFound, Detail: "Not Found"}
+	}
+	text, err := a.config.Controller.Recording(r.Context(), id, int(n))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=\"fax-%s-call-%d.txt\"", id, n))
+	return send(w, "text/plain; charset=utf-8", text)
 }
 
 // adminHealth answers GET /admin/health-status.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
 )
@@ -73,6 +74,34 @@ func TestPagesAndDocument(t *testing.T) {
 		s.until(a.id(), fax.Failed)
 		s.get("/fax/"+a.id()+"/pages/1.png").want(404, fax.NotFound)
 	}
+}
+
+// Administrators get what was said in a call; a client, who sees the same fax,
+// does not.
+func TestRecording(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	id := s.send(number)
+	s.until(id, fax.Done)
+	path := "/admin/fax-jobs/" + id + "/attempts/1/recording"
+	a, late := s.get(path), time.After(30*time.Second)
+	for again := time.NewTicker(10 * time.Millisecond); a.status == 404; a = s.get(path) { // until the call is over
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("%s", a.body)
+		}
+	}
+	all, err := controller.Replay(bytes.NewReader(a.ok(200).body))
+	if err != nil || len(all) != 1 || all[0].Cause != fax.OK || !strings.Contains(a.header.Get("Content-Disposition"), id) {
+		t.Errorf("%+v %v %v", all, err, a.header)
+	}
+	for _, call := range []string{"0", "2", "x", "-1", "99999999999999999999"} {
+		s.get("/admin/fax-jobs/"+id+"/attempts/"+call+"/recording").want(404, fax.NotFound)
+	}
+	s.get("/admin/fax-jobs/"+strings.Repeat("0", 32)+"/attempts/1/recording").want(404, fax.NotFound)
+	_, client := s.newKey(`{"scopes":["fax:send","fax:read"]}`)
+	s.do(request{method: "GET", path: path, header: as(client)}).want(401, fax.Unauthorized)
 }
 
 // A link opens one document to whoever has it, for a while.

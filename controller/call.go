@@ -126,14 +126,14 @@ func (k *call) Event(ev events.Event) { k.hear(byCall, ev) }
 // Gone implements freeswitch.Session.
 func (k *call) Gone(err error) {
 	k.mu.Lock()
+	conn, open := k.conn, !k.ending
 	k.conn = nil
-	open := !k.ending
 	k.mu.Unlock()
-	if err == nil || !open {
-		return
+	if err != nil && open {
+		k.log.Warn("the call's connection ended early; asking the switch", "error", err)
+		k.reconcile()
 	}
-	k.log.Warn("the call's connection ended early; asking the switch", "error", err)
-	k.reconcile()
+	k.keepRecording(conn)
 }
 
 // heardOnLink takes what a switch says on its command link. It concerns our

@@ -122,6 +122,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	}
 	ctl.policy.Store(policy)
 	ctl.setSwitches(policy.Switches)
+	listener.Record(policy.RecordCalls)
 	ctl.gateways = newGateways(policy.gateways(), c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
 	if err := errors.Join(ctl.checkSockets(), ctl.checkDocumentURL()); err != nil {

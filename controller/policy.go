@@ -38,6 +38,10 @@ type Policy struct {
 	// deleted as soon as they are delivered, whether they ask for it or not.
 	PurgeOnSuccess bool
 
+	// RecordCalls is how many calls at once have what is said on their
+	// connection kept, beside the documents.
+	RecordCalls int
+
 	// Disabled keeps faxes without calling anybody: new ones wait for a person
 	// to release them, those that wait for a call go on waiting.
 	Disabled bool
@@ -119,6 +123,7 @@ func (c *Controller) Apply(p Policy) error {
 	c.gateways.set(next.gateways())
 	c.policy.Store(next)
 	c.setSwitches(next.Switches)
+	c.listener.Record(next.RecordCalls)
 	wake(c.due)
 	return nil
 }

@@ -119,7 +119,7 @@ func (t *trial) name(c *replayedCall, uuid, job string) {
 }
 
 func (c *replayedCall) judge() Replayed {
-	r := c.result(0, 0)
+	r := c.result(c.line.StartPage, 0)
 	p := Replayed{
 		Status: fax.StatusFailed, Cause: r.Cause, Text: r.Text, Pages: r.Pages, TotalPages: r.TotalPages,
 		ECM: r.ECM, T38: r.T38, Rate: r.Rate, HangupCause: r.HangupCause, RemoteStation: r.RemoteStation,

@@ -142,6 +142,7 @@ func (v *verdict) meet(l events.Line) {
 	v.line.RemoteStation = max(v.line.RemoteStation, l.RemoteStation)
 	v.line.RemoteMachine = max(v.line.RemoteMachine, l.RemoteMachine)
 	v.line.TotalPages = max(v.line.TotalPages, l.TotalPages)
+	v.line.StartPage = max(v.line.StartPage, l.StartPage)
 }
 
 // fax returns the engine's verdict as the best witness gives it.

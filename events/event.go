@@ -139,6 +139,7 @@ type Line struct {
 	// 5.3.6.2.7) as far as spandsp knows it; many send none. Untrusted text.
 	RemoteMachine string
 	TotalPages    int // of the file; 0 until the engine has counted them
+	StartPage     int // pages of it that the call was told to leave out
 }
 
 // Fax is what the fax engine says of a call (mod_spandsp_fax.c,

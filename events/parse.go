@@ -32,7 +32,7 @@ type fields struct {
 	direction, number, callee        []byte
 	socketMode, control              []byte
 
-	success, code, text, pages, total, rate, ecm, t38, remote, vendor, model []byte
+	success, code, text, pages, total, rate, ecm, t38, remote, vendor, model, start []byte
 }
 
 // scan walks the lines up to the blank one and returns what follows it.
@@ -161,6 +161,8 @@ func (f *fields) slot(name []byte) *[]byte {
 		return &f.remote
 	case "fax-remote-vendor", "variable_fax_remote_vendor":
 		return &f.vendor
+	case "variable_fax_start_page":
+		return &f.start
 	case "fax-remote-model", "variable_fax_remote_model":
 		return &f.model
 	}
@@ -212,6 +214,7 @@ func (f *fields) line() Line {
 	return Line{
 		Rate: integer(f.rate), ECM: string(f.ecm) == "on", T38: string(f.t38) == "negotiated",
 		RemoteStation: words(f.remote), RemoteMachine: strings.TrimSpace(words(f.vendor) + " " + words(f.model)), TotalPages: integer(f.total),
+		StartPage: integer(f.start),
 	}
 }
 

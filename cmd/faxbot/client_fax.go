@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -258,17 +259,33 @@ type named struct {
 func (n named) path() string { return "/fax/" + url.PathEscape(n.ID) }
 
 type showCommand struct {
-	named `embed:""`
+	named     `embed:""`
+	Recording int `placeholder:"CALL" help:"Print what was said between FreeSWITCH and the daemon in this call (1 is the first), for faxbot replay; for administrators."`
 }
 
 // Run shows a fax and its calls.
 func (c showCommand) Run(s streams) error {
+	if c.Recording != 0 {
+		return c.record(s.out)
+	}
 	var d faxView
 	text, err := c.ask(http.MethodGet, c.path(), nil, nil, &d)
 	if err != nil {
 		return err
 	}
 	return c.print(s.out, text, func() error { return d.show(s.out) })
+}
+
+// record prints the recording of a call.
+func (c showCommand) record(out io.Writer) error {
+	path := fmt.Sprintf("/admin/fax-jobs/%s/attempts/%d/recording", url.PathEscape(c.ID), c.Recording)
+	answer, err := c.open(context.Background(), http.MethodGet, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(out, answer.Body)
+	return err
 }
 
 func (d faxView) show(out io.Writer) error {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -16,6 +17,7 @@ import (
 // TestClient runs scripts against a daemon with a simulated switch.
 //
 //	status N COMMAND…   runs a command that must end with status N
+//	replay ID STATUS      judges the recording of a fax's first call, once it is kept
 //	keep NAME PATTERN   sets NAME to the first group of PATTERN in the last output
 func TestClient(t *testing.T) {
 	t.Parallel()
@@ -41,6 +43,22 @@ func TestClient(t *testing.T) {
 				}
 				if got != want {
 					ts.Fatalf("status %d, want %d\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+				}
+			},
+			"replay": func(ts *testscript.TestScript, _ bool, args []string) {
+				late := time.After(waiting)
+				for again := time.NewTicker(20 * time.Millisecond); ts.Exec("faxbot", "show", args[0], "--recording", "1") != nil; {
+					select {
+					case <-again.C:
+					case <-late:
+						ts.Fatalf("%s", ts.ReadFile("stderr"))
+					}
+				}
+				recording := ts.MkAbs("recording")
+				ts.Check(os.WriteFile(recording, []byte(ts.ReadFile("stdout")), 0o600))
+				ts.Check(ts.Exec("faxbot", "replay", recording))
+				if verdict := ts.ReadFile("stdout"); !strings.Contains(verdict, `{"status":"`+args[1]+`"`) {
+					ts.Fatalf("%s", verdict)
 				}
 			},
 			"keep": func(ts *testscript.TestScript, _ bool, args []string) {

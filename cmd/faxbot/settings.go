@@ -63,6 +63,7 @@ type storageSettings struct {
 	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" apply:"never" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
 	DocumentURL string `name:"document-url" env:"FAXBOT_DOCUMENT_URL" apply:"never" placeholder:"URL" validate:"omitempty,fetchurl" help:"Where FreeSWITCH reaches --internal-listen, to fetch the pages of each call with mod_http_cache (it shares the folder)."`
 	AuditDays   int    `name:"audit-days" default:"365" env:"FAXBOT_AUDIT_DAYS" placeholder:"N" validate:"min=1,max=36500" apply:"now" help:"Days that the audit log is kept (${default})."`
+	RecordCalls int    `name:"record-calls" default:"100" env:"FAXBOT_RECORD_CALLS" placeholder:"N" validate:"min=0,max=1000" apply:"now" help:"Calls at once whose conversation with FreeSWITCH is kept beside their documents, for faxbot replay; 0 for none (${default})."`
 	Backend     string `name:"storage-backend" default:"local" env:"STORAGE_BACKEND" apply:"never" placeholder:"local|s3" validate:"oneof=local s3" help:"Where documents are kept: in the folder, or in a bucket of S3 of which the folder is a cache (${default})."`
 	Bucket      string `name:"s3-bucket" env:"S3_BUCKET" apply:"never" placeholder:"NAME" validate:"required_if=Backend s3" help:"The bucket."`
 	Prefix      string `name:"s3-prefix" default:"faxbot/" env:"S3_PREFIX" apply:"never" placeholder:"TEXT" validate:"printascii" help:"Before the names of our files in it (${default})."`
@@ -200,6 +201,7 @@ func (s settings) policy() controller.Policy {
 		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
 
 		PurgeOnSuccess: s.Storage.Purge,
+		RecordCalls:    s.Storage.RecordCalls,
 
 		Disabled:  s.Fax.Disabled,
 		T38:       s.Switch.T38,

@@ -162,6 +162,50 @@ func TestBucketThatIsDown(t *testing.T) {
 	}
 }
 
+// Recordings of calls are in the bucket, too, and go from it.
+func TestRecordings(t *testing.T) {
+	t.Parallel()
+	s, here, there := hosts(t)
+	ctx, call := t.Context(), fax.NewAttemptID()
+	id := receive(t, here, []byte("one"))
+	if err := here.Keep(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"<< 0.000 1\nx\n", "of a second connection"} {
+		if err := here.KeepRecording(ctx, id, call, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for host, f := range map[string]*document.Folder{"here": here, "there": there} {
+		if text, err := f.Recording(ctx, id, call); err != nil || string(text) != "<< 0.000 1\nx\n" {
+			t.Errorf("%s: %q, %v", host, text, err)
+		}
+	}
+	if _, err := here.Recording(ctx, id, fax.NewAttemptID()); fax.ProblemOf(err) != fax.NotFound {
+		t.Errorf("a call that was not recorded: %v", err)
+	}
+	if _, err := here.Recording(ctx, id, "../1.txt"); err == nil {
+		t.Error("a path is taken for a call")
+	}
+	if r, _, err := here.Source(ctx, id, 1); err != nil { // it is not taken for a document
+		t.Error(err)
+	} else {
+		r.Close()
+	}
+	if err := here.Remove(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := here.KeepRecording(ctx, id, call, []byte("late")); err != nil {
+		t.Error(err)
+	}
+	if got := s.Files(); len(got) > 0 {
+		t.Errorf("the bucket still has %v", got)
+	}
+	if _, err := here.Recording(ctx, id, call); fax.ProblemOf(err) != fax.NotFound {
+		t.Errorf("a recording outlives its documents: %v", err)
+	}
+}
+
 // Names that somebody else put into the bucket lead nowhere.
 func TestStrangeNamesInTheBucket(t *testing.T) {
 	t.Parallel()

@@ -128,6 +128,9 @@ func (c *Call) introduce(host Host) (Session, error) {
 		return nil, err
 	}
 	c.reader.limits = c.limits
+	if c.reader.tape != nil {
+		c.reader.tape.token = said.Token
+	}
 	session := host.Admit(c, said)
 	if session == nil {
 		c.hangup() // the connection's end alone would leave it to its dialplan
@@ -344,6 +347,9 @@ func (c *Call) send(commands int, text string) error {
 	c.asked += commands
 	if text == hangup {
 		c.hangupNo = c.asked
+	}
+	if c.reader.tape != nil {
+		c.reader.tape.add(false, []byte(text))
 	}
 	c.conn.SetWriteDeadline(time.Now().Add(c.limits.Write))
 	if _, err := io.WriteString(c.conn, text); errors.Is(err, os.ErrDeadlineExceeded) {

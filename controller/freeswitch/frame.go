@@ -79,6 +79,7 @@ type frameReader struct {
 	ready  func(fd uintptr) bool
 	limits *Limits
 	count  func() // called for each frame
+	tape   *tape  // nil when the call is not recorded
 
 	buf  []byte // from buffers, or larger; nil while nothing is pending
 	r, w int    // buf[r:w] is unread
@@ -148,6 +149,7 @@ func (fr *frameReader) read() (frame, error) {
 	}
 	f.head = fr.buf[fr.r : fr.r+headLen]
 	f.body = fr.buf[fr.r+headLen+sep : fr.r+total]
+	fr.tape.add(true, fr.buf[fr.r:fr.r+total])
 	fr.r += total
 	fr.seen = 0
 	if !fr.allow() {

@@ -31,6 +31,8 @@ type Listener struct {
 	open     map[net.Conn]struct{}
 	from     map[netip.Addr]int
 	stranger Stranger
+	tapes    int // calls that may be recorded at once
+	taping   int // and are
 	sessions sync.WaitGroup
 }
 
@@ -162,7 +164,10 @@ func (l *Listener) leave(conn *net.TCPConn, peer netip.Addr) {
 
 func (l *Listener) serve(ctx context.Context, conn *net.TCPConn, peer netip.Addr, host Host) {
 	defer l.leave(conn, peer)
-	if err := l.newCall(conn).serve(ctx, host); err != nil {
+	call := l.newCall(conn)
+	call.reader.tape = l.newTape()
+	defer l.giveBack(call.reader.tape)
+	if err := call.serve(ctx, host); err != nil {
 		l.cut(peer, err)
 	}
 }

@@ -23,7 +23,8 @@ const maxRecorded = 4 << 20
 
 // ReadRecording reads a recording: each message begins with a line
 // "<< SECONDS BYTES" (from the switch) or ">> SECONDS BYTES" (to it), followed
-// by exactly that many bytes and a newline.
+// by exactly that many bytes and a newline. What stands in a message of "--" is a
+// remark, and left out.
 func ReadRecording(r io.Reader) ([]Message, error) {
 	in := bufio.NewReader(r)
 	var all []Message
@@ -35,7 +36,7 @@ func ReadRecording(r io.Reader) ([]Message, error) {
 		var arrow string
 		var seconds float64
 		var n int
-		if _, serr := fmt.Sscanf(line, "%2s %f %d\n", &arrow, &seconds, &n); serr != nil || n < 0 || n > maxRecorded || arrow != "<<" && arrow != ">>" {
+		if _, serr := fmt.Sscanf(line, "%2s %f %d\n", &arrow, &seconds, &n); serr != nil || n < 0 || n > maxRecorded || arrow != "<<" && arrow != ">>" && arrow != "--" {
 			return nil, fmt.Errorf("message %d of the recording begins with %.60q; want \"<< SECONDS BYTES\" or \">> SECONDS BYTES\"", len(all)+1, line)
 		}
 		data := make([]byte, n)
@@ -44,6 +45,9 @@ func ReadRecording(r io.Reader) ([]Message, error) {
 		}
 		if c, err := in.ReadByte(); err == nil && c != '\n' {
 			return nil, fmt.Errorf("message %d of the recording is longer than its %d bytes", len(all)+1, n)
+		}
+		if arrow == "--" {
+			continue
 		}
 		all = append(all, Message{FromSwitch: arrow == "<<", At: time.Duration(seconds * float64(time.Second)), Data: data})
 	}

@@ -19,7 +19,7 @@ export function Fax({args: [id], may}) {
     ${!over(fax) && plan.data && html`<section><h2>What will happen</h2><p class="plan">${plan.data.text}</p></section>`}
     <section><h2>Calls</h2>
       ${fax.attempts.length === 0 && html`<p class="empty">None yet.</p>`}
-      <ol class="calls">${[...fax.attempts].reverse().map((a) => html`<${Call} key=${a.id} call=${a} fax=${fax}/>`)}</ol></section>
+      <ol class="calls">${[...fax.attempts].reverse().map((a) => html`<${Call} key=${a.id} call=${a} fax=${fax} expert=${may('keys:manage')}/>`)}</ol></section>
     <${Pages} fax=${fax}/>
     <section><h2>As submitted</h2><${Facts} of=${[
       ['Id', fax.id], ['Submitted', html`<${Time} at=${fax.created_at}/>`], ['Due', html`<${Time} at=${fax.due_at}/>`],
@@ -35,7 +35,7 @@ const Facts = ({of}) => html`<dl class="facts">${of.filter(([, v]) => v != null 
 const who = (list) => list?.map((w) => witnesses[w] ?? '').join(', ');
 
 // Call is one entry of the time-line.
-function Call({call, fax}) {
+function Call({call, fax, expert}) {
   const live = call.state !== 'ended';
   const first = call.parameters.start_page;
   const pages = Array.from({length: Math.max(0, (fax.pages ?? 0) - first)}, (_, i) => i);
@@ -52,7 +52,32 @@ function Call({call, fax}) {
       ['Cause', call.cause && causes[call.cause]], ['Code (T.30)', call.code],
       ['Known by', who([call.witnesses?.decided])], ['Agreed', who(call.witnesses?.agreed)], ['Contradicted by', who(call.witnesses?.contradicted)],
       ['Allowed', [call.parameters.t38 && 'T.38', call.parameters.v17 && 'V.17', call.parameters.ecm && 'ECM', call.parameters.standard && 'standard resolution'].filter(Boolean).join(', ')],
-    ]}/></li>`;
+    ]}/>
+    ${expert && !live && call.answered_at && html`<${Recording} of=${`/admin/fax-jobs/${fax.id}/attempts/${call.attempt}/recording`}/>`}</li>`;
+}
+
+// Recording is what FreeSWITCH and the daemon said in a call, as they said it.
+function Recording({of}) {
+  const [text, setText] = useState(null);
+  const [error, setError] = useState(null);
+  const open = (e) => {
+    if (e.currentTarget.open && text == null) get(of).then((t) => { setText(t); setError(null); }, setError);
+  };
+  return html`<details onToggle=${open}><summary>Raw events</summary><${Problem} error=${error}/>
+    ${text && html`<p><a href=${of} download>Recording</a>, for <code>faxbot replay</code></p><div class="messages">
+      ${messages(text).map((m, i) => html`<details key=${i}><summary>${m.title}</summary><pre tabindex="0">${m.body}</pre></details>`)}</div>`}</details>`;
+}
+
+// messages takes a recording apart. A message is known by its event, or else by
+// the words that it begins with.
+function messages(text) {
+  const parts = text.split(/^(<<|>>|--) (\d+\.\d{3}) \d+\n/m).slice(1);
+  const found = (body, name) => body.match(new RegExp(`^${name}: (.*)`, 'm'))?.[1].replaceAll('%3A', ':');
+  return Array.from({length: parts.length / 3}, (_, i) => {
+    const [arrow, at, body] = parts.slice(3 * i, 3 * i + 3);
+    const name = ['Event-Subclass', 'Event-Name', 'Reply-Text', 'execute-app-name'].map((n) => found(body, n)).find(Boolean) ?? body.split('\n')[0];
+    return {title: `${at} s ${{'<<': '←', '>>': '→', '--': '…'}[arrow]} ${name}`, body};
+  });
 }
 
 // Pages are the pictures of what is transmitted, a few at a time.

@@ -192,6 +192,22 @@ trial('a failed call says why, what follows, and is called again on request', as
   assert.equal(await page.locator('.calls > li').count(), 2);
 });
 
+trial('what was said in a call is shown to experts, and downloaded', async () => {
+  const {id} = await rest('POST', '/fax', {to: '+15551230105', file: pages(1)});
+  await signIn();
+  await go('fax/' + id);
+  await page.locator('.status').getByText('Delivered').waitFor();
+  await page.getByText('Known by').waitFor();
+  await page.waitForFunction(async (at) => (await fetch(at)).ok, `/admin/fax-jobs/${id}/attempts/1/recording`); // it is kept when the call is over
+  refused(404);
+  await page.getByText('Raw events').click();
+  await page.locator('.messages summary', {hasText: '← CHANNEL_HANGUP_COMPLETE'}).click();
+  await page.locator('.messages details[open] pre').getByText('Hangup-Cause: NORMAL_CLEARING').waitFor();
+  await judge('recording');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', {name: 'Recording'}).click()]);
+  assert.match(await readFile(await download.path(), 'utf8'), /^>> 0\.\d{3} 9\nconnect\n/);
+});
+
 trial('search by number, id, tag, cause, state and date', async () => {
   const good = (await rest('POST', '/fax', {to: '+4930777001', tags: 'ward-7', file: pages(1)})).id;
   const bad = (await rest('POST', '/fax', {to: '+1555991001', file: pages(1)})).id; // unallocated
