@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -19,7 +20,7 @@ import (
 func newHost(t *testing.T, sim simulator.Config) *house {
 	t.Helper()
 	h := newHouse(t, sim, func(c *controller.Config) {
-		c.Guests = true
+		c.Guests, c.RecordCalls = true, 100
 		c.Gateways = []controller.Gateway{{Name: "carrier", Channels: 1, CPS: 0.0001}}
 	})
 	h.load(dialplan.Site{Route: dialplan.Route{Extension: "faxbot", Context: "default"}}, dialplan.ExtensionPart)
@@ -96,6 +97,10 @@ func TestGuestResumes(t *testing.T) {
 	job, attempts := h.until(id, fax.Done)
 	if job.Confirmed != 3 || len(attempts) != 2 || attempts[1].Parameters.StartPage != 2 || h.ledger("page") != 3 {
 		t.Errorf("%+v, %d pages at the far end", job, h.ledger("page"))
+	}
+	all, err := controller.Replay(bytes.NewReader(h.recorded(id, 2)))
+	if err != nil || len(all) != 1 || all[0].Cause != fax.OK || all[0].Pages != 1 {
+		t.Errorf("its recording: %+v %v", all, err)
 	}
 }
 

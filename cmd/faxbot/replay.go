@@ -11,7 +11,7 @@ import (
 )
 
 type replayCommand struct {
-	File string `arg:"" placeholder:"FILE" predictor:"file" help:"Recording: each message begins with a line \"<< SECONDS BYTES\" (from the switch) or \">> SECONDS BYTES\" (to it), then exactly that many bytes and a newline. - reads standard input."`
+	File string `arg:"" placeholder:"FILE" predictor:"file" help:"Recording: each message begins with a line \"<< SECONDS BYTES\" (from the switch) or \">> SECONDS BYTES\" (to it), then exactly that many bytes and a newline; \"--\" begins a remark. faxbot show --recording prints one; - reads standard input."`
 }
 
 // Help is shown below the flags.
