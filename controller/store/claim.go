@@ -54,12 +54,14 @@ type Claimed struct {
 //
 // Passed over are jobs whose deadline has come, jobs to a number that has a
 // live attempt (so of two jobs to one number the second waits) or rests, and
-// jobs whose planned gateway has no free channel.
+// jobs whose planned gateway has no free channel. Where very many are passed
+// over it does not look at all of them each time; then NextDue says so.
 func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 	var claimed []Claimed
 	var served map[string]turn
+	var unread bool
 	err := s.commit(ctx, func(ctx context.Context, tx session) error {
-		claimed = nil
+		claimed, unread = nil, false
 		if err := s.beginClaim(ctx, tx, &r); err != nil {
 			return err
 		}
@@ -81,7 +83,7 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 			if c == nil {
 				break
 			}
-			l.page = l.page[1:]
+			l.page, l.seen = l.page[1:], c.place()
 			if taken[c.To] {
 				continue
 			}
@@ -96,12 +98,18 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 				served[l.owner] = l.turn
 			}
 		}
+		for _, l := range lines {
+			t := served[l.owner]
+			t.passed = l.leave()
+			served[l.owner] = t
+			unread = unread || l.unread
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.turns.set(served)
+	s.turns.set(served, unread)
 	for _, c := range claimed {
 		s.herald.tell(c.Job)
 	}
@@ -175,14 +183,13 @@ const candidateColumns = `SELECT ` + jobColumns + `, (SELECT count(*) FROM attem
 	(SELECT memory FROM destinations known WHERE known.to_number = jobs.to_number) AS known FROM jobs`
 
 // candidates returns a page of an owner's jobs that may be dialled, those after
-// last.
-func (s *Store) candidates(ctx context.Context, tx session, now time.Time, owner string, last candidate, size int) ([]candidate, error) {
+// a place.
+func (s *Store) candidates(ctx context.Context, tx session, now time.Time, owner string, after place, size int) ([]candidate, error) {
 	query := candidateColumns + ` WHERE owner = ? AND ` + byTurn + ` <= ?` + claimable
 	args := append([]any{owner, at(now)}, claimableAt(now)...)
-	if last.ID != "" {
-		turn := turnOf(last.jobRow)
-		query += ` AND (` + byTurn + ` > ? OR ` + byTurn + ` = ? AND id > ?)`
-		args = append(args, turn, turn, last.ID)
+	if after != (place{}) {
+		query += ` AND ` + byTurn + ` >= ? AND (` + byTurn + ` > ? OR id > ?)` // the index is entered there
+		args = append(args, after.turn, after.turn, after.id)
 	}
 	var page []candidate
 	err := tx.SelectContext(ctx, &page, query+` ORDER BY `+byTurn+`, id LIMIT ?`+s.dialect.lockFree, append(args, size)...)

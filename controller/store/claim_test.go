@@ -345,7 +345,7 @@ func TestClaimReadsNoFinishedJobs(t *testing.T) {
 	t.Parallel()
 	s := sqliteFile(t).open(t, "a")
 	spy := &explainer{session: s.read, t: t}
-	if _, err := s.candidates(t.Context(), spy, now(), "", candidate{}, 10); err != nil {
+	if _, err := s.candidates(t.Context(), spy, now(), "", place{}, 10); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := freeLines(t.Context(), spy, map[string]int{"west": 1}, nil); err != nil {
@@ -383,7 +383,7 @@ func TestClaimSortsNoBacklog(t *testing.T) {
 		if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
 			return err
 		}
-		_, err := s.candidates(ctx, postgresExplainer{tx, &plan}, now(), "", candidate{}, 1)
+		_, err := s.candidates(ctx, postgresExplainer{tx, &plan}, now(), "", place{}, 1)
 		return err
 	})
 	if err != nil {
@@ -426,4 +426,93 @@ func (e *explainer) SelectContext(ctx context.Context, dest any, query string, a
 		e.plan = append(e.plan, r.Detail)
 	}
 	return e.session.SelectContext(ctx, dest, query, args...)
+}
+
+// While all gateways of many jobs rest, jobs for others are claimed about as fast
+// as without them, wherever they stand in the line; and when the gateways work
+// again, those that waited longest come first.
+func TestARestingRouteIsNoBurden(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		beside := sqliteFile
+		if strings.HasPrefix(db.url, "postgres") {
+			beside = postgresSchema
+		}
+		s, free := db.open(t, "a"), beside(t).open(t, "a")
+		r := request(1)
+		r.Plan = func(c Candidate) (fax.Attempt, bool) {
+			a, _ := plan(c)
+			return a, !strings.HasPrefix(string(c.Job.To), "+49")
+		}
+		other := func(s *Store, due time.Duration, priority int) fax.JobID {
+			job := newJob()
+			job.DueAt, job.Deadline, job.Priority = now().Add(due), now().Add(24*time.Hour), priority
+			return s.queued(t, job).ID
+		}
+		claim := func(s *Store) time.Duration {
+			t.Helper()
+			id := other(s, 0, fax.DefaultPriority)
+			r.Now = now().Add(time.Second)
+			began := time.Now()
+			claimed := must(s.Claim(t.Context(), r))(t)
+			took := time.Since(began)
+			if got := ids(claimed); !slices.Equal(got, []fax.JobID{id}) {
+				t.Fatalf("claimed %v, want %s", got, id)
+			}
+			if _, _, err := s.Finish(t.Context(), claimed[0].Attempt.ID, fax.Result{}, Outcome{State: fax.Failed}); err != nil {
+				t.Fatal(err)
+			}
+			return took
+		}
+		const backlog = 20_000
+		first := newJob()
+		first.To, first.DueAt, first.Deadline = "+49300000000", now().Add(-time.Hour), now().Add(24*time.Hour)
+		first = s.queued(t, first)
+		err := s.exec(t, `INSERT INTO jobs (`+jobColumns+`, idempotency_key, idempotency_digest)
+			WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+			SELECT 'z' || n, '+49' || (400000000 + n), owner, state, cause, error, documents, pages, confirmed, options,
+			priority, max_attempts, dials, tries, due_at + n * 100000, deadline, cancel_asked, created_at, updated_at, '', ''
+			FROM jobs, n WHERE id = ?`, backlog-1, first.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; ; i++ { // the first time the whole line is read, piece by piece
+			if claimed := must(s.Claim(t.Context(), r))(t); len(claimed) != 0 {
+				t.Fatal(ids(claimed))
+			}
+			if due, ok, err := s.NextDue(t.Context(), r.Now); err != nil || !ok || due.Sub(r.Now) > time.Second {
+				break
+			}
+			if i > 2*backlog/legs[again] {
+				t.Fatal("it never comes to an end")
+			}
+		}
+		alone, burdened := time.Hour, time.Hour
+		for range 25 { // in turns, since others use this machine, too
+			alone, burdened = min(alone, claim(free)), min(burdened, claim(s))
+		}
+		if burdened > 12*alone {
+			t.Errorf("a claim takes %s behind %d jobs that wait for a gateway, %s without", burdened, backlog, alone)
+		}
+		t.Logf("%s behind %d jobs, %s without", burdened, backlog, alone)
+		// One that comes among those that were passed is found, and so is a more
+		// urgent one, at once.
+		among := other(s, -40*time.Minute, fax.DefaultPriority)
+		for i := 0; len(must(s.Claim(t.Context(), r))(t)) == 0; i++ {
+			if i > 2*backlog/legs[again] {
+				t.Fatalf("%s is never found", among)
+			}
+		}
+		if s.find(t, among).State != fax.Dialing {
+			t.Error("another was claimed")
+		}
+		urgent := other(s, 0, 255)
+		r.Now = now().Add(time.Second)
+		if got := ids(must(s.Claim(t.Context(), r))(t)); !slices.Equal(got, []fax.JobID{urgent}) {
+			t.Errorf("claimed %v, want %s", got, urgent)
+		}
+		r.Limit, r.Plan = 3, plan
+		if got := ids(must(s.Claim(t.Context(), r))(t)); !slices.Equal(got, []fax.JobID{first.ID, "z1", "z2"}) {
+			t.Errorf("then %v", got)
+		}
+	})
 }

@@ -29,6 +29,7 @@ func turnOf(j jobRow) int64 {
 type turns struct {
 	mu     sync.Mutex
 	served map[string]turn // by owner
+	unread bool            // the last claim did not look at all jobs
 }
 
 type turn struct {
@@ -37,6 +38,8 @@ type turn struct {
 	// begun and ended are on a clock that a turn moves on by one, divided by the
 	// weight of its owner.
 	begun, ended float64
+
+	passed passed // jobs of the owner's line, by the last claim
 }
 
 func (t *turns) get() map[string]turn {
@@ -48,10 +51,16 @@ func (t *turns) get() map[string]turn {
 	return maps.Clone(t.served)
 }
 
-func (t *turns) set(served map[string]turn) {
+func (t *turns) set(served map[string]turn, unread bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.served = served
+	t.served, t.unread = served, unread
+}
+
+func (t *turns) leftUnread() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.unread
 }
 
 // latest is the last turn.
@@ -72,10 +81,53 @@ type line struct {
 	weight int
 	turn   turn
 	page   []candidate
-	size   int       // of the page
-	last   candidate // that was read
+	size   int   // of the page
+	last   place // of the page
+	seen   place // the last job that was looked at
 	ended  bool
+
+	passed passed // by the claims before, then by this one, too
+	leg    leg
+	left   int  // jobs that may still be read in this leg
+	lines  int  // of all owners
+	unread bool // there are jobs that were not looked at
 }
+
+// place is one in an owner's line. The zero place is before its head.
+type place struct {
+	turn int64
+	id   fax.JobID
+}
+
+func (c candidate) place() place { return place{turnOf(c.jobRow), c.ID} }
+
+func (p place) before(other place) bool {
+	return p.turn < other.turn || p.turn == other.turn && p.id < other.id
+}
+
+// passed remembers the jobs of a line that no call could be planned for, as
+// those for a gateway which rests, so that claims need not read past thousands of
+// them each time. A claim looks at the head of the line; then at some of those
+// that were passed, each time further, since one of them may have become possible
+// or have been put among them; then at what is behind them all.
+type passed struct {
+	end   place // zero when few were passed
+	again place // up to here they have been looked at again
+}
+
+type leg int
+
+const (
+	head leg = iota
+	again
+	behind
+)
+
+// legs are how many jobs a claim looks at in each leg, of all lines together; a
+// line has at least shortestLeg.
+var legs = [...]int{head: 32, again: 64, behind: 256}
+
+const shortestLeg = 8
 
 // lines returns the owners that have waiting jobs.
 func (s *Store) lines(ctx context.Context, tx session, served map[string]turn, limit int) ([]*line, error) {
@@ -95,27 +147,75 @@ func (s *Store) lines(ctx context.Context, tx session, served map[string]turn, l
 	}
 	list := make([]*line, len(owners))
 	for i, o := range owners {
-		list[i] = &line{owner: o.Owner, weight: max(o.Weight, 1), turn: served[o.Owner], size: limit/len(owners) + 1}
+		list[i] = &line{owner: o.Owner, weight: max(o.Weight, 1), turn: served[o.Owner], passed: served[o.Owner].passed, size: limit/len(owners) + 1, lines: len(owners)}
+		list[i].left = max(list[i].size, list[i].length(head))
 	}
 	return list, nil
 }
 
-// head returns the line's first job that may be dialled, nil when none is left.
+// head returns the line's first job that may be dialled, nil when none is left
+// to be looked at.
 func (s *Store) head(ctx context.Context, tx session, l *line, now time.Time) (*candidate, error) {
-	if len(l.page) == 0 && !l.ended {
-		page, err := s.candidates(ctx, tx, now, l.owner, l.last, l.size)
+	for len(l.page) == 0 && !l.ended && l.walk() {
+		size := min(l.size, l.left)
+		page, err := s.candidates(ctx, tx, now, l.owner, l.last, size)
 		if err != nil {
 			return nil, err
 		}
-		if l.ended = len(page) < l.size; len(page) > 0 {
-			l.page, l.last = page, page[len(page)-1]
-		}
+		l.left -= size
 		l.size *= 2 // many wait for a gateway or a number: look further
+		if l.ended = len(page) < size; len(page) > 0 {
+			l.page, l.last = page, page[len(page)-1].place()
+		}
 	}
 	if len(l.page) == 0 {
 		return nil, nil
 	}
 	return &l.page[0], nil
+}
+
+// length is how many jobs are read in a leg.
+func (l *line) length(of leg) int { return max(shortestLeg, legs[of]/l.lines) }
+
+// walk goes on to the next leg when this one is over; false when all are.
+func (l *line) walk() bool {
+	if l.leg == head && l.left == 0 {
+		l.leg, l.left = again, l.length(again)
+		if l.last.before(l.passed.again) {
+			l.last = l.passed.again
+		}
+	}
+	if l.leg == again && (l.left == 0 || !l.last.before(l.passed.end)) {
+		if l.passed.again = l.last; l.last.before(l.passed.end) {
+			l.last, l.unread = l.passed.end, true
+		} else {
+			l.passed.again = place{} // from the beginning
+		}
+		l.leg, l.left = behind, l.length(behind)
+	}
+	return l.left > 0
+}
+
+// leave returns what the next claim has to know of the jobs that were passed.
+func (l *line) leave() passed {
+	if l.ended && l.leg == head {
+		return passed{} // few
+	}
+	switch l.leg {
+	case head: // the claim had enough
+	case again:
+		if l.ended { // none is behind
+			l.passed = passed{end: l.seen}
+		} else {
+			l.passed.again, l.unread = l.seen, true
+		}
+	case behind:
+		l.unread = l.unread || !l.ended
+		if l.passed.end.before(l.seen) {
+			l.passed.end = l.seen
+		}
+	}
+	return l.passed
 }
 
 // urgency is the priority of an owner's first job, raised by the time that it
