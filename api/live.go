@@ -14,7 +14,9 @@ import (
 // A list that is looked at changes by itself: GET /events tells of every
 // fax that the key may see. Many changes of one fax within a moment are one
 // event. Who came too late, or was too slow, is told to read the list again
-// (event "reload"), which costs less than to remember what was missed.
+// (event "reload"), which costs less than to remember what was missed. A notice
+// says that a fax has changed; how it stands is read from the store, for notices
+// of one fax may overtake each other.
 const (
 	moment     = 250 * time.Millisecond
 	maxAtOnce  = 200 // more in a moment are a new list
@@ -40,7 +42,12 @@ func (a *API) live(w http.ResponseWriter, r *http.Request, who principal) error 
 	w.Header().Set("X-Accel-Buffering", "no") // nginx
 	ctx, cancel := context.WithTimeout(r.Context(), maxStream)
 	defer cancel()
-	if err := (&liveList{who: who, notices: notices, emit: a.emitter(w, r)}).run(ctx); err != nil && ctx.Err() == nil {
+	read := func(ctx context.Context, id fax.JobID) (fax.Job, error) {
+		job, _, _, err := a.config.Controller.Look(ctx, id)
+		return job, err
+	}
+	l := liveList{who: who, notices: notices, read: read, emit: a.emitter(w, r)}
+	if err := l.run(ctx); err != nil && ctx.Err() == nil {
 		a.log.Debug("an event stream ended early", "error", err)
 	}
 	return nil
@@ -49,10 +56,12 @@ func (a *API) live(w http.ResponseWriter, r *http.Request, who principal) error 
 type liveList struct {
 	who     principal
 	notices *events.Listener
+	read    func(context.Context, fax.JobID) (fax.Job, error)
 	emit    func(text []byte) error
 	missed  int // notices that came faster than we read
-	changed map[fax.JobID]listed
-	order   []fax.JobID
+
+	changed []fax.JobID       // since the last event
+	pages   map[fax.JobID]int // confirmed so far in calls under way, fresher than what is stored
 }
 
 func (l *liveList) run(ctx context.Context) error {
@@ -71,11 +80,11 @@ func (l *liveList) run(ctx context.Context) error {
 		case <-beat.C:
 			err = l.emit([]byte(": still here\n\n"))
 		case n := <-l.notices.C:
-			if l.note(n); flush == nil && l.order != nil {
+			if l.note(n); flush == nil && l.changed != nil {
 				flush = time.After(moment)
 			}
 		case <-flush:
-			flush, err = nil, l.tell()
+			flush, err = nil, l.tell(ctx)
 		}
 		if err != nil {
 			return err
@@ -83,39 +92,45 @@ func (l *liveList) run(ctx context.Context) error {
 	}
 }
 
-// note keeps the latest of each fax.
+// note marks a fax as changed.
 func (l *liveList) note(n events.Notice) {
 	if !l.who.sees(n.Job) {
 		return
 	}
-	if l.changed == nil {
-		l.changed = map[fax.JobID]listed{}
+	if l.pages == nil {
+		l.pages = map[fax.JobID]int{}
 	}
-	if _, known := l.changed[n.Job.ID]; !known {
-		l.order = append(l.order, n.Job.ID)
+	if _, known := l.pages[n.Job.ID]; !known {
+		l.changed = append(l.changed, n.Job.ID)
 	}
-	one := listed{viewOf(n.Job), progress{n.Job.Confirmed, orNull(n.Job.Pages)}}
-	if n.Job.State.OnTheLine() {
-		one.Progress.Page = max(one.Progress.Page, n.Attempt.Parameters.StartPage+n.Attempt.Result.Pages)
-	}
-	l.changed[n.Job.ID] = one
+	l.pages[n.Job.ID] = max(l.pages[n.Job.ID], n.Attempt.Parameters.StartPage+n.Attempt.Result.Pages)
 }
 
-// tell sends what has changed since the last time.
-func (l *liveList) tell() error {
-	missed := l.notices.Missed()
-	if missed > l.missed || len(l.order) > maxAtOnce {
-		l.missed, l.changed, l.order = missed, nil, nil
-		return l.emit([]byte("event: reload\ndata: null\n\n"))
-	}
-	var text []byte
-	for _, id := range l.order {
-		data, err := json.Marshal(l.changed[id])
+// tell sends how the faxes stand that have changed since the last time.
+func (l *liveList) tell(ctx context.Context) error {
+	changed, pages, missed := l.changed, l.pages, l.notices.Missed()
+	l.changed, l.pages = nil, nil
+	text, whole := []byte(nil), missed == l.missed && len(changed) <= maxAtOnce
+	for _, id := range changed {
+		if !whole {
+			break
+		}
+		job, err := l.read(ctx, id)
+		if whole = err == nil; err != nil {
+			break
+		}
+		one := listed{viewOf(job), progress{job.Confirmed, orNull(job.Pages)}}
+		if job.State.OnTheLine() {
+			one.Progress.Page = max(one.Progress.Page, pages[id])
+		}
+		data, err := json.Marshal(one)
 		if err != nil {
 			panic(err) // our own types only
 		}
 		text = fmt.Appendf(text, "event: fax\ndata: %s\n\n", data)
 	}
-	l.changed, l.order = nil, nil
+	if l.missed = missed; !whole {
+		text = []byte("event: reload\ndata: null\n\n")
+	}
 	return l.emit(text)
 }

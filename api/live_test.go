@@ -21,8 +21,10 @@ func TestLiveListGathers(t *testing.T) {
 		listener := bus.Listen(liveNotice)
 		defer listener.Close()
 		told := make(chan string, 100)
+		stored := map[fax.JobID]fax.Job{}
 		l := liveList{
 			who: principal{owner: "a", scopes: []scope{faxRead}}, notices: listener,
+			read: func(_ context.Context, id fax.JobID) (fax.Job, error) { return stored[id], nil },
 			emit: func(b []byte) error { told <- string(b); return nil },
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -31,6 +33,7 @@ func TestLiveListGathers(t *testing.T) {
 			t.Errorf("it begins with %q", first)
 		}
 		one, two := fax.NewJobID(), fax.NewJobID()
+		stored[one], stored[two] = fax.Job{State: fax.Sending, Pages: 9}, fax.Job{State: fax.Sending, Pages: 9}
 		say := func(id fax.JobID, owner string, pages int) {
 			bus.Publish(events.Notice{Job: fax.Job{ID: id, Owner: owner, State: fax.Sending, Pages: 9}, Attempt: fax.Attempt{Parameters: fax.Parameters{StartPage: 2}, Result: fax.Result{Pages: pages}}})
 		}
@@ -56,6 +59,12 @@ func TestLiveListGathers(t *testing.T) {
 		}
 		if len(pages) != 2 || pages[0] != 6 || pages[1] != 2 {
 			t.Errorf("told %v in %q", pages, text)
+		}
+		// A notice that comes late does not bring back what was.
+		stored[one] = fax.Job{State: fax.Done, Pages: 9, Confirmed: 9}
+		say(one, "a", 5)
+		if text := <-told; !strings.Contains(text, `"state":"done"`) || !strings.Contains(text, `"page":9`) {
+			t.Errorf("after its end: %s", text)
 		}
 		for range maxAtOnce + 1 {
 			say(fax.NewJobID(), "a", 0)
