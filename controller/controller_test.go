@@ -370,6 +370,14 @@ func TestRetention(t *testing.T) {
 	if job, _, err := h.Find(context.Background(), done); err != nil || job.State != fax.Done {
 		t.Errorf("%+v %v", job, err)
 	}
+	h.close()
+	h.open(func(c *controller.Config) { c.Records = time.Nanosecond })
+	for _, id := range []fax.JobID{done, failed} {
+		eventually(t, string(id)+" is erased", func() bool {
+			_, _, err := h.Find(context.Background(), id)
+			return fax.ProblemOf(err) == fax.NotFound
+		})
+	}
 }
 
 func (h *house) exists(id fax.JobID) bool {

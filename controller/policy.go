@@ -34,6 +34,9 @@ type Policy struct {
 	// Retention is how long documents are kept after their fax has ended; 0
 	// keeps them for ever.
 	Retention time.Duration
+	// Records is how long a fax itself is known after it has ended; its documents
+	// go with it at the latest. 0 is for ever.
+	Records time.Duration
 	// PurgeOnSuccess has the documents of faxes that are submitted from now on
 	// deleted as soon as they are delivered, whether they ask for it or not.
 	PurgeOnSuccess bool

@@ -11,6 +11,10 @@ import (
 // they are at least.
 const sweepAfter = time.Hour
 
+// late is how much later another host may hear that documents are gone: clocks
+// differ, and a copy may be on its way.
+const late = 2 * time.Minute
+
 // keepDocuments deletes documents that nobody needs any more, until ctx ends.
 func (c *Controller) keepDocuments(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Second)
@@ -22,6 +26,7 @@ func (c *Controller) keepDocuments(ctx context.Context) error {
 			swept = now
 		}
 		c.retain(ctx, now)
+		c.erase(ctx, now)
 		if c.docs.Bucket != nil {
 			c.dropPurged(ctx, now)
 		}
@@ -38,7 +43,11 @@ func (c *Controller) keepDocuments(ctx context.Context) error {
 func (c *Controller) retain(ctx context.Context, now time.Time) {
 	const most = 500
 	old, err := c.store.Spent(ctx, most)
-	if keep := c.policy.Load().Retention; keep > 0 && err == nil {
+	keep, known := c.policy.Load().Retention, c.policy.Load().Records
+	if keep == 0 || known > 0 && known < keep {
+		keep = known
+	}
+	if keep > 0 && err == nil {
 		var ended []fax.JobID
 		ended, err = c.store.Finished(ctx, now.Add(-keep), most)
 		old = append(old, ended...)
@@ -50,6 +59,29 @@ func (c *Controller) retain(ctx context.Context, now time.Time) {
 		return
 	}
 	c.purge(ctx, old...)
+}
+
+// erase forgets faxes that ended long enough ago and whose documents are gone,
+// in small steps, between which everybody else gets his turn.
+func (c *Controller) erase(ctx context.Context, now time.Time) {
+	keep := c.policy.Load().Records
+	if keep == 0 {
+		return
+	}
+	purged := now
+	if c.docs.Bucket != nil { // other hosts find by the row that their copies must go
+		purged = now.Add(-2 * late)
+	}
+	const step = 200
+	for end := now.Add(5 * time.Second); time.Now().Before(end); {
+		n, err := c.store.Erase(ctx, now.Add(-keep), purged, step)
+		if err != nil && ctx.Err() == nil {
+			c.log.Error("faxes that ended long ago could not be erased", "error", err)
+		}
+		if err != nil || n < step {
+			return
+		}
+	}
 }
 
 // purge deletes documents; what fails is tried again by retain.
@@ -72,7 +104,6 @@ func (c *Controller) purge(ctx context.Context, ids ...fax.JobID) {
 
 // dropPurged deletes our copies of documents that any host has deleted lately.
 func (c *Controller) dropPurged(ctx context.Context, now time.Time) {
-	const late = 2 * time.Minute // clocks differ, and a copy may be on its way
 	ids, err := c.store.PurgedSince(ctx, now.Add(-late))
 	if err != nil && ctx.Err() == nil {
 		c.log.Error("faxes whose documents are gone could not be read", "error", err)

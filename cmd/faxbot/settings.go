@@ -59,6 +59,7 @@ type storageSettings struct {
 	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" apply:"never" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
 	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" apply:"never" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
 	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
+	KeepFaxes   int    `name:"keep-fax-days" default:"0" env:"FAXBOT_KEEP_FAX_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that a fax is known after it has ended, with its calls; then it is erased, documents included; 0 for ever (${default})."`
 	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" apply:"now" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
 	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" apply:"never" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
 	DocumentURL string `name:"document-url" env:"FAXBOT_DOCUMENT_URL" apply:"never" placeholder:"URL" validate:"omitempty,fetchurl" help:"Where FreeSWITCH reaches --internal-listen, to fetch the pages of each call with mod_http_cache (it shares the folder)."`
@@ -199,6 +200,7 @@ func (s settings) policy() controller.Policy {
 		Routes:    routes,
 		Switches:  s.Switch.switches(),
 		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
+		Records:   time.Duration(s.Storage.KeepFaxes) * 24 * time.Hour,
 
 		PurgeOnSuccess: s.Storage.Purge,
 		RecordCalls:    s.Storage.RecordCalls,

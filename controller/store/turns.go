@@ -135,12 +135,15 @@ func (s *Store) lines(ctx context.Context, tx session, served map[string]turn, l
 		Owner  string `db:"owner"`
 		Weight int    `db:"weight"`
 	}
-	// From owner to owner in the index: SELECT DISTINCT would read every job.
+	// From owner to owner in jobs_claim: SELECT DISTINCT would read every job
+	// that waits, and any other index also those that have ended. The order says
+	// which index is meant.
+	const first = `SELECT jobs.owner FROM jobs WHERE state IN ('queued', 'retry')`
+	const order = ` ORDER BY jobs.owner, ` + byTurn + `, id LIMIT 1`
 	err := tx.SelectContext(ctx, &owners, `WITH RECURSIVE found (owner) AS (
-			SELECT min(owner) FROM jobs WHERE state IN ('queued', 'retry')
+			SELECT (`+first+order+`)
 			UNION ALL
-			SELECT (SELECT min(jobs.owner) FROM jobs WHERE state IN ('queued', 'retry') AND jobs.owner > found.owner)
-			FROM found WHERE found.owner IS NOT NULL
+			SELECT (`+first+` AND jobs.owner > found.owner`+order+`) FROM found WHERE found.owner IS NOT NULL
 		) SELECT owner, COALESCE((SELECT weight FROM api_keys WHERE key_id = found.owner), 1) AS weight FROM found WHERE owner IS NOT NULL`)
 	if err != nil {
 		return nil, err
