@@ -85,7 +85,7 @@ func TestHookThatCirculates(t *testing.T) {
 // expands and posts it when the call is hung up, and we take what it says.
 func TestHookAsRendered(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, func(c *settings) { c.route = dialplan.Route{Extension: "faxbot", Context: "default"} })
+	s := newStand(t, func(c *settings) { c.route = dialplan.Entry{Extension: "faxbot", Context: "default"} })
 	files, err := dialplan.Files(dialplan.Site{
 		Socket: s.ctl.SocketAddr().String(), HookURL: "http://" + s.internal + dialplan.HookPath, HookSecret: secret,
 	}, dialplan.HookPart, dialplan.ExtensionPart)

@@ -63,7 +63,7 @@ type settings struct {
 	docs document.Config
 	link freeswitch.LinkConfig
 	// route leads calls through the switch's dialplan.
-	route dialplan.Route
+	route dialplan.Entry
 
 	documentURL string // where the switch fetches pages
 }

@@ -41,7 +41,7 @@ type Config struct {
 
 	Socket    freeswitch.ListenerConfig // where calls connect; Logger and Metrics are filled in
 	Advertise string                    // the same, as the switch sees it; "" for the bound address
-	Dialplan  dialplan.Route            // calls get there through the switch's dialplan; zero for straight
+	Dialplan  dialplan.Entry            // calls get there through the switch's dialplan; zero for straight
 	// Guests has calls taken that others placed on the switch for a fax of ours.
 	Guests bool
 	Link   freeswitch.LinkConfig // of each switch; Name, Address, Password, Logger and Metrics are filled in

@@ -16,14 +16,14 @@ import (
 // switch's dialplan.
 func newRoutedHouse(t *testing.T, sim simulator.Config, edit func(*controller.Config)) *house {
 	t.Helper()
-	route := dialplan.Route{Extension: "faxbot", Context: "default"}
+	route := dialplan.Entry{Extension: "faxbot", Context: "default"}
 	h := newHouse(t, sim, func(c *controller.Config) {
 		c.Dialplan = route
 		if edit != nil {
 			edit(c)
 		}
 	})
-	h.load(dialplan.Site{Route: route}, dialplan.ExtensionPart)
+	h.load(dialplan.Site{Entry: route}, dialplan.ExtensionPart)
 	return h
 }
 
@@ -40,7 +40,7 @@ func (h *house) load(site dialplan.Site, parts ...dialplan.Part) {
 	for _, f := range files {
 		text.Write(f.Text)
 	}
-	if err := h.sim.Load(site.Route.Context, text.String()); err != nil {
+	if err := h.sim.Load(site.Entry.Context, text.String()); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -73,7 +73,7 @@ func TestThroughTheDialplanAgain(t *testing.T) {
 func TestMissingExtension(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, simulator.Config{Speed: 200}, func(c *controller.Config) {
-		c.Dialplan = dialplan.Route{Extension: "faxbot", Context: "default"}
+		c.Dialplan = dialplan.Entry{Extension: "faxbot", Context: "default"}
 	})
 	first := h.submit("15551230052", 1)
 	job, attempts := h.until(first, fax.Retry)

@@ -23,7 +23,7 @@ func newHost(t *testing.T, sim simulator.Config) *house {
 		c.Guests, c.RecordCalls = true, 100
 		c.Gateways = []controller.Gateway{{Name: "carrier", Channels: 1, CPS: 0.0001}}
 	})
-	h.load(dialplan.Site{Route: dialplan.Route{Extension: "faxbot", Context: "default"}}, dialplan.ExtensionPart)
+	h.load(dialplan.Site{Entry: dialplan.Entry{Extension: "faxbot", Context: "default"}}, dialplan.ExtensionPart)
 	// The only call of our own that there can be for hours.
 	id := h.submit("1555991017", 1, once)
 	h.until(id, fax.Failed)

@@ -45,7 +45,7 @@ func (c *Controller) patient(policy *Policy) doctor.Patient {
 		Gateways:  slices.DeleteFunc(policy.Names(), func(name string) bool { return !main.Has(name) }),
 		T38:       policy.T38,
 		Fetches:   c.config.DocumentURL,
-		Route:     c.config.Dialplan,
+		Entry:     c.config.Dialplan,
 		Door: func() (*doctor.Door, error) {
 			return &doctor.Door{Socket: or(main.Advertise, c.config.Advertise), Probes: &c.probes, Close: func() {}, Stranger: c.listener.Stranger}, nil
 		},

@@ -203,7 +203,7 @@ func (k *call) hasPages(a fax.Attempt) bool {
 func (k *call) told(a fax.Attempt) dialplan.Call {
 	return dialplan.Call{
 		Attempt: a.ID, Job: k.job.ID, Token: a.Token, Gateway: a.Gateway, Number: k.job.To,
-		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: k.c.socket(k.on), Route: k.c.config.Dialplan,
+		CallerID: or(k.job.Options.CallerID, k.policy.CallerID), Ring: k.policy.Ring, Socket: k.c.socket(k.on), Entry: k.c.config.Dialplan,
 		StationID: or(k.job.Options.StationID, k.policy.StationID), Header: k.policy.header(k.job, a.Parameters),
 		Parameters: a.Parameters,
 	}

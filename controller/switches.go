@@ -388,7 +388,7 @@ func (c *Controller) checkSockets() error {
 		if _, err := probe.Originate(); err != nil {
 			return fmt.Errorf("FAXBOT_SOCKET_ADVERTISE: %w", err)
 		}
-		probe.Route = c.config.Dialplan
+		probe.Entry = c.config.Dialplan
 		if _, err := probe.Originate(); err != nil {
 			return fmt.Errorf("FAXBOT_DIALPLAN: %w", err)
 		}

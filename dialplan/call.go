@@ -25,9 +25,9 @@ type Call struct {
 	// or several with "|" between them, tried in order (mod_event_socket.c,
 	// socket_function).
 	Socket string
-	// Route leads there through the switch's dialplan instead, should the site
+	// Entry leads there through the switch's dialplan instead, should the site
 	// want something done with each call; zero for straight.
-	Route Route
+	Entry Entry
 
 	StationID  string // fax_ident; any text, sent percent-encoded
 	Header     string // fax_header; any text, sent percent-encoded
@@ -120,8 +120,8 @@ func (c Call) fax() (v variables) {
 
 // destination is where an answered call goes.
 func (c Call) destination() (string, error) {
-	if c.Route != (Route{}) {
-		return c.Route.String(), c.Route.check()
+	if c.Entry != (Entry{}) {
+		return c.Entry.String(), c.Entry.check()
 	}
 	socket, err := Sockets(c.Socket)
 	return "'&socket(" + socket + " async full)'", err

@@ -32,7 +32,7 @@ func TestOriginate(t *testing.T) {
 	fleet := sample()
 	fleet.Socket, fleet.CallerID = "fax1.example.org:8084|192.0.2.7:8084", ""
 	routed := sample()
-	routed.Route = dialplan.Route{Extension: "faxbot", Context: "default"}
+	routed.Entry = dialplan.Entry{Extension: "faxbot", Context: "default"}
 	for name, call := range map[string]dialplan.Call{"plain": sample(), "resumed": resumed, "hostile": hostile, "fleet": fleet, "routed": routed} {
 		got, err := call.Originate()
 		if err != nil {
@@ -68,8 +68,8 @@ func TestOriginateRefuses(t *testing.T) {
 		"ipv6":       func(c *dialplan.Call) { c.Socket = "[::1]:8084" },
 		"no port":    func(c *dialplan.Call) { c.Socket = "127.0.0.1" },
 		"port":       func(c *dialplan.Call) { c.Socket = "127.0.0.1:99999" },
-		"route":      func(c *dialplan.Call) { c.Route.Extension = "faxbot" },
-		"context":    func(c *dialplan.Call) { c.Route = dialplan.Route{Extension: "faxbot", Context: "a 'b"} },
+		"route":      func(c *dialplan.Call) { c.Entry.Extension = "faxbot" },
+		"context":    func(c *dialplan.Call) { c.Entry = dialplan.Entry{Extension: "faxbot", Context: "a 'b"} },
 	} {
 		c := sample()
 		spoil(&c)

@@ -22,7 +22,7 @@ func Prove(channel fax.AttemptID, word string) string {
 }
 
 // Instruct renders the api command that makes a channel that is up a call of
-// ours; Gateway, Number, CallerID, Ring, Socket and Route are not looked at. All
+// ours; Gateway, Number, CallerID, Ring, Socket and Entry are not looked at. All
 // that decides which pages are sent is said, whatever its maker may have set.
 func (c Call) Instruct() (string, error) {
 	if _, err := fax.ParseAttemptID(string(c.Attempt)); err != nil {

@@ -21,9 +21,9 @@ import (
 // rather than call by call.
 type Site struct {
 	Socket string // where calls connect, as in Call
-	// Route is what originate sends calls to, when they go through the dialplan;
-	// the zero Route is extension "faxbot" of the context "default".
-	Route Route
+	// Entry is what originate sends calls to, when they go through the dialplan;
+	// the zero Entry is extension "faxbot" of the context "default".
+	Entry Entry
 
 	HookURL    string // of POST /_internal/freeswitch/outbound_result
 	HookSecret string
@@ -88,8 +88,8 @@ type File struct {
 // A value that could break out of its place is fax.Invalid; one that is missing
 // in a part asked for is ErrIncomplete.
 func Files(s Site, parts ...Part) ([]File, error) {
-	if s.Route == (Route{}) {
-		s.Route = Route{Extension: "faxbot", Context: "default"}
+	if s.Entry == (Entry{}) {
+		s.Entry = Entry{Extension: "faxbot", Context: "default"}
 	}
 	if err := s.check(); err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func Files(s Site, parts ...Part) ([]File, error) {
 			if err := pages.ExecuteTemplate(&text, f.page, s); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.page, err)
 			}
-			place := strings.NewReplacer("CONTEXT", s.Route.Context, "GATEWAY", s.Gateway.Name).Replace(f.path)
+			place := strings.NewReplacer("CONTEXT", s.Entry.Context, "GATEWAY", s.Gateway.Name).Replace(f.path)
 			files = append(files, File{Path: place, Part: part, Secret: f.secret, Text: text.Bytes()})
 		}
 	}
@@ -176,7 +176,7 @@ func (s Site) check() error {
 	if _, err := Sockets(s.Socket); err != nil {
 		return err
 	}
-	if err := s.Route.check(); err != nil {
+	if err := s.Entry.check(); err != nil {
 		return err
 	}
 	if s.Gateway.Name != "" || s.Gateway.Proxy != "" {

@@ -31,7 +31,7 @@ const nasty = `a"b'c&#38;d;}|{<include>$${domain}${x}\$\\ <!-- X-Pre-Process -->
 func sites() map[string]dialplan.Site {
 	fleet, hostile := site(), site()
 	fleet.Socket, fleet.Shell = "fax1.example.org:8084|192.0.2.7:8084", true
-	fleet.Route = dialplan.Route{Extension: "fax.out", Context: "public"}
+	fleet.Entry = dialplan.Entry{Extension: "fax.out", Context: "public"}
 	fleet.Gateway.Username, fleet.Gateway.Password = "", ""
 	fleet.From = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::7/128")}
 	hostile.Password, hostile.Gateway.Username, hostile.Gateway.Password = nasty, nasty, nasty
@@ -148,9 +148,9 @@ func TestValuesMeanThemselves(t *testing.T) {
 func TestFilesRefuse(t *testing.T) {
 	for name, spoil := range map[string]func(*dialplan.Site){
 		"socket":           func(s *dialplan.Site) { s.Socket = "here async" },
-		"extension":        func(s *dialplan.Site) { s.Route = dialplan.Route{Extension: "a b", Context: "default"} },
-		"context":          func(s *dialplan.Site) { s.Route = dialplan.Route{Extension: "a", Context: "../.."} },
-		"undef":            func(s *dialplan.Site) { s.Route = dialplan.Route{Extension: "undef", Context: "default"} },
+		"extension":        func(s *dialplan.Site) { s.Entry = dialplan.Entry{Extension: "a b", Context: "default"} },
+		"context":          func(s *dialplan.Site) { s.Entry = dialplan.Entry{Extension: "a", Context: "../.."} },
+		"undef":            func(s *dialplan.Site) { s.Entry = dialplan.Entry{Extension: "undef", Context: "default"} },
 		"gateway":          func(s *dialplan.Site) { s.Gateway.Name = "../x" },
 		"no gateway":       func(s *dialplan.Site) { s.Gateway.Name = "" },
 		"carrier":          func(s *dialplan.Site) { s.Gateway.Proxy = "sip.example.net'" },
@@ -203,19 +203,19 @@ func TestHookComesFirst(t *testing.T) {
 	}
 }
 
-func TestParseRoute(t *testing.T) {
+func TestParseEntry(t *testing.T) {
 	for text, want := range map[string]string{
 		"faxbot": "faxbot XML default", "faxbot XML": "faxbot XML default", " fax.out  XML  public ": "fax.out XML public",
 	} {
-		if r, err := dialplan.ParseRoute(text); err != nil || r.String() != want {
+		if r, err := dialplan.ParseEntry(text); err != nil || r.String() != want {
 			t.Errorf("%q: %q, %v", text, r, err)
 		}
 	}
-	if r, err := dialplan.ParseRoute("  "); err != nil || r != (dialplan.Route{}) {
+	if r, err := dialplan.ParseEntry("  "); err != nil || r != (dialplan.Entry{}) {
 		t.Errorf("nothing: %v %v", r, err)
 	}
 	for _, text := range []string{"a inline", "a XML b c", "&park()", "a'b", "undef XML default", "a XML undef", "a,b", "a XML .."} {
-		if r, err := dialplan.ParseRoute(text); err == nil {
+		if r, err := dialplan.ParseEntry(text); err == nil {
 			t.Errorf("%q: %v", text, r)
 		}
 	}
@@ -229,7 +229,7 @@ func FuzzFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, password, user, word, extension, secret, address, header string) {
 		s := site()
 		s.Password, s.Gateway.Username, s.Gateway.Password, s.Header = password, user, word, header
-		s.Route = dialplan.Route{Extension: extension, Context: "default"}
+		s.Entry = dialplan.Entry{Extension: extension, Context: "default"}
 		s.HookSecret, s.HookURL = secret, address
 		list, err := dialplan.Files(s)
 		if err != nil {

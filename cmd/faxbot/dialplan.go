@@ -172,7 +172,7 @@ func (s settings) site() (dialplan.Site, error) {
 	}
 	gateways, _ := s.Switch.ways()
 	return dialplan.Site{
-		Socket: socket, Route: s.Switch.route(), HookURL: hook, HookSecret: string(s.Switch.HookSecret),
+		Socket: socket, Entry: s.Switch.entry(), HookURL: hook, HookSecret: string(s.Switch.HookSecret),
 		Gateway: dialplan.Gateway{Name: gateways[0].Name},
 		Port:    s.Switch.Port, Password: string(s.Switch.Password), Remote: !s.Switch.near(),
 		StationID: s.Fax.StationID, Header: s.Fax.Header,

@@ -157,7 +157,7 @@ func (s settings) patient() (p doctor.Patient, done func()) {
 		Gateways: slices.DeleteFunc(config.Names(), func(name string) bool { return !main.Has(name) }),
 		T38:      config.T38,
 		Fetches:  config.DocumentURL,
-		Route:    config.Dialplan,
+		Entry:    config.Dialplan,
 		Door: func() (*doctor.Door, error) {
 			return doctor.Listen(config.Socket, cmp.Or(main.Advertise, config.Advertise))
 		},

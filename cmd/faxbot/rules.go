@@ -50,7 +50,7 @@ var rules = map[string]validator.Func{
 	"cps":      func(f validator.FieldLevel) bool { _, err := parseLimits(f.Field().String()); return err == nil },
 	"window":   func(f validator.FieldLevel) bool { _, err := plan.ParseWindow(f.Field().String()); return err == nil },
 	"route": func(f validator.FieldLevel) bool {
-		_, err := dialplan.ParseRoute(f.Field().String())
+		_, err := dialplan.ParseEntry(f.Field().String())
 		return err == nil
 	},
 	"fetchurl": func(f validator.FieldLevel) bool { return dialplan.CheckFetchURL(f.Field().String()) == nil },

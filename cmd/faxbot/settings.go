@@ -185,7 +185,7 @@ func (s settings) controller() controller.Config {
 			Limits:  s.Socket.limits(),
 		},
 		Advertise: s.Socket.Advertise,
-		Dialplan:  s.Switch.route(),
+		Dialplan:  s.Switch.entry(),
 		Guests:    s.Switch.Guests,
 		Link:      freeswitch.LinkConfig{Limits: s.Socket.limits()},
 	}
@@ -241,10 +241,10 @@ func (s settings) webhookTerms() webhook.Terms {
 }
 
 // route is what the rule "route" has seen.
-func (s switchSettings) route() dialplan.Route {
-	r, err := dialplan.ParseRoute(s.Dialplan)
+func (s switchSettings) entry() dialplan.Entry {
+	r, err := dialplan.ParseEntry(s.Dialplan)
 	if err != nil {
-		return dialplan.Route{}
+		return dialplan.Entry{}
 	}
 	return r
 }

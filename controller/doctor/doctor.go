@@ -76,7 +76,7 @@ type Patient struct {
 	Gateways []string              // of the switch, the preferred first
 	T38      bool                  // is offered
 	Fetches  string                // the address from which the switch fetches pages; "" when it shares the folder
-	Route    dialplan.Route        // that calls take through the switch's dialplan; zero for none
+	Entry    dialplan.Entry        // that calls take through the switch's dialplan; zero for none
 	// Door is where the switch connects answered calls; whoever asked closes
 	// it. It is not opened for Ready.
 	Door func() (*Door, error)

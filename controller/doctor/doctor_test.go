@@ -88,7 +88,7 @@ func TestHealthy(t *testing.T) {
 	if len(list) < 28 || doctor.Worst(list) != doctor.OK {
 		t.Errorf("%d checks, %s", len(list), doctor.Worst(list))
 	}
-	p.Route = dialplan.Route{Extension: "faxbot", Context: "default"}
+	p.Entry = dialplan.Entry{Extension: "faxbot", Context: "default"}
 	again := doctor.Examine(t.Context(), *p)
 	if i := slices.IndexFunc(again, func(f doctor.Finding) bool { return f.Check == "connects_back" }); !strings.Contains(again[i].Found, "only a call shows") {
 		t.Errorf("a dialplan that was not tried is praised: %+v", again[i])

@@ -114,10 +114,10 @@ func (p *probe) Gone(err error) { p.gone <- err }
 // untried is what a probe leaves open: it does not go through a dialplan, in
 // which a mistake could have it dial somebody.
 func (v *visit) untried() string {
-	if v.Route == (dialplan.Route{}) {
+	if v.Entry == (dialplan.Entry{}) {
 		return ""
 	}
-	return "; that the dialplan (" + v.Route.String() + ") leads there too, only a call shows: faxbot doctor --call NUMBER"
+	return "; that the dialplan (" + v.Entry.String() + ") leads there too, only a call shows: faxbot doctor --call NUMBER"
 }
 
 const connectsWithin = 5 * time.Second

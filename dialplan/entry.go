@@ -7,33 +7,34 @@ import (
 	"faxbot/controller/fax"
 )
 
-// Route is a way through FreeSWITCH's XML dialplan to the socket application.
-type Route struct {
+// Entry is where calls enter FreeSWITCH's XML dialplan, which leads them to the
+// socket application.
+type Entry struct {
 	Extension string
 	Context   string
 }
 
-// ParseRoute reads "EXTENSION [XML [CONTEXT]]", as originate has it; the
-// context is "default" when none is named. Empty text is no route.
-func ParseRoute(text string) (Route, error) {
+// ParseEntry reads "EXTENSION [XML [CONTEXT]]", as originate has it; the
+// context is "default" when none is named. Empty text is none.
+func ParseEntry(text string) (Entry, error) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return Route{}, nil
+		return Entry{}, nil
 	}
-	r := Route{Extension: words[0], Context: "default"}
+	r := Entry{Extension: words[0], Context: "default"}
 	if len(words) > 2 {
 		r.Context = words[2]
 	}
 	if len(words) > 3 || len(words) > 1 && words[1] != "XML" {
-		return Route{}, fax.Errorf(fax.Invalid, "dialplan %.80q: use EXTENSION XML CONTEXT, for instance faxbot XML default", text)
+		return Entry{}, fax.Errorf(fax.Invalid, "dialplan %.80q: use EXTENSION XML CONTEXT, for instance faxbot XML default", text)
 	}
 	return r, r.check()
 }
 
-// String is the route as originate has it.
-func (r Route) String() string { return r.Extension + " XML " + r.Context }
+// String is the entry as originate has it.
+func (r Entry) String() string { return r.Extension + " XML " + r.Context }
 
-func (r Route) check() error {
+func (r Entry) check() error {
 	for _, word := range []string{r.Extension, r.Context} {
 		// "undef" is nothing to originate (mod_commands.c, originate_function).
 		if word == "" || len(word) > 64 || !plain(word, letters+digits+"._-") || strings.EqualFold(word, "undef") || word[0] == '.' {
@@ -44,4 +45,4 @@ func (r Route) check() error {
 }
 
 // Pattern is the extension as a regular expression of the dialplan.
-func (r Route) Pattern() string { return regexp.QuoteMeta(r.Extension) }
+func (r Entry) Pattern() string { return regexp.QuoteMeta(r.Extension) }
