@@ -17,6 +17,7 @@ type overviewView struct {
 	Open      map[fax.State]int `json:"open"`
 	Waits     float64           `json:"queue_age_seconds"`
 	Gateways  []gatewayView     `json:"gateways"`
+	Switches  []switchView      `json:"switches"`
 	Alarms    []alarm           `json:"alarms"`
 }
 
@@ -27,6 +28,16 @@ type gatewayView struct {
 	Channels  int     `json:"channels"`
 	CPS       float64 `json:"calls_per_second"`
 	RestUntil *string `json:"rest_until"`
+}
+
+// switchView is a FreeSWITCH of the daemon that answers.
+type switchView struct {
+	Name     string  `json:"name"`
+	Address  string  `json:"address"`
+	Up       bool    `json:"up"`
+	Detail   *string `json:"detail"` // why it is not
+	Live     int     `json:"live_calls"`
+	Channels *int    `json:"channels"` // null without a limit
 }
 
 // alarm is something that a person should look at.
@@ -44,10 +55,17 @@ func (a *API) overview(w http.ResponseWriter, r *http.Request, _ principal) erro
 	findings := a.ready.ask(r.Context(), a.config.Controller.Patient())
 	v := overviewView{
 		Timestamp: stamp(time.Now()), Open: o.Open, Waits: o.Waits.Seconds(),
-		Gateways: []gatewayView{}, Alarms: alarms(o, findings),
+		Gateways: []gatewayView{}, Switches: []switchView{}, Alarms: alarms(o, findings),
 	}
 	for _, g := range o.Gateways {
 		v.Gateways = append(v.Gateways, gatewayView{g.Name, g.State, g.Live, g.Channels, g.CPS, stamp(g.RestUntil)})
+	}
+	for _, s := range o.Switches {
+		one := switchView{Name: s.Name, Address: s.Address, Up: s.Down == nil, Live: s.Live, Channels: orNull(s.Channels)}
+		if s.Down != nil {
+			one.Detail = orNull(s.Down.Error())
+		}
+		v.Switches = append(v.Switches, one)
 	}
 	reply(w, http.StatusOK, v)
 	return nil
@@ -71,6 +89,11 @@ func alarms(o controller.Overview, findings []doctor.Finding) []alarm {
 			add("Correct its account or its settings in FreeSWITCH; its faxes wait, and one is tried now and then.", "The gateway %s refuses our calls.", g.Name)
 		case "resting", "probing":
 			add("Ask the carrier, or wait: it is tried now and then, and other gateways take its faxes meanwhile.", "The gateway %s takes no calls.", g.Name)
+		}
+	}
+	for _, s := range o.Switches {
+		if s.Down != nil && len(o.Switches) > 1 { // the only one is among the checks
+			add("See whether it runs, and whether it is reached; the others take its faxes meanwhile.", "The FreeSWITCH %s is down: %v", s.Name, s.Down)
 		}
 	}
 	if n := o.Open[fax.Held]; n > 0 {

@@ -311,6 +311,9 @@ func TestOverviewAndStatistics(t *testing.T) {
 	if g := o.fields["gateways"].([]any)[0].(map[string]any); g["name"] != "carrier" || g["state"] != "working" {
 		t.Errorf("gateway %v", g)
 	}
+	if sw := o.fields["switches"].([]any)[0].(map[string]any); sw["up"] != true || sw["detail"] != nil || sw["address"] != s.sim.Addr() {
+		t.Errorf("switch %v", sw)
+	}
 	calls := map[string]float64{}
 	for _, p := range s.get("/admin/statistics?hours=2").ok(200).fields["periods"].([]any) {
 		period := p.(map[string]any)

@@ -13,6 +13,7 @@ type Overview struct {
 	Open     map[fax.State]int // faxes that have not ended; a state without any is 0
 	Waits    time.Duration     // how long the longest due fax waits for its call
 	Gateways []GatewayState    // the preferred first
+	Switches []SwitchState     // the preferred first; those that are left out while calls of theirs are under way come last
 	Dead     int               // webhook messages that were given up, as far as they were counted
 }
 
@@ -22,6 +23,14 @@ type GatewayState struct {
 	State     string    // working, misconfigured, resting or probing
 	Live      int       // calls of this host under way
 	RestUntil time.Time // zero unless it rests
+}
+
+// SwitchState is a FreeSWITCH of this host.
+type SwitchState struct {
+	Name, Address string
+	Down          error // why it cannot be told to dial; nil when it can
+	Live          int   // calls under way
+	Channels      int   // calls at once; 0 without a limit
 }
 
 // deadCounted is how many dead messages are worth counting.
@@ -37,6 +46,9 @@ func (c *Controller) Overview(ctx context.Context) (Overview, error) {
 	}
 	for i, g := range o.Gateways {
 		o.Gateways[i].Live = live[g.Name]
+	}
+	for _, e := range c.switches.all() {
+		o.Switches = append(o.Switches, SwitchState{e.name, e.link.Address(), e.link.Up(), c.liveOn(e), e.settings().Channels})
 	}
 	var err error
 	if o.Open, err = c.store.Stats(ctx); err != nil {

@@ -24,7 +24,7 @@ export function Overview() {
   <//>`;
 }
 
-function Now({of: {open, alarms, gateways, queue_age_seconds: age}}) {
+function Now({of: {open, alarms, gateways, switches, queue_age_seconds: age}}) {
   const live = open.dialing + open.sending;
   return html`
     <section aria-live="polite"><h2>Alarms</h2>
@@ -36,7 +36,10 @@ function Now({of: {open, alarms, gateways, queue_age_seconds: age}}) {
       <p class="tile"><b>${age >= 1 ? span(age) : '–'}</b> longest wait of a due fax</p></div></section>
     <section><h2>Gateways</h2><${Table} caption="Gateways, the preferred first" head=${['Gateway', 'State', '#Live calls', '#Channels', '#Calls per second']}>
       ${gateways.map((g) => html`<tr key=${g.name}><th scope="row">${g.name}</th><td><span class=${'badge ' + tones[g.state]}>${g.state}</span> ${g.rest_until && html`until <${Time} at=${g.rest_until}/>`}</td>
-        <td class="number">${g.live_calls}</td><td class="number">${g.channels}</td><td class="number">${g.calls_per_second}</td></tr>`)}<//></section>`;
+        <td class="number">${g.live_calls}</td><td class="number">${g.channels}</td><td class="number">${g.calls_per_second}</td></tr>`)}<//></section>
+    <section><h2>FreeSWITCH</h2><${Table} caption="Switches, the preferred first" head=${['Switch', 'State', '#Live calls', '#Channels']}>
+      ${switches.map((s) => html`<tr key=${s.name}><th scope="row">${s.name} <span class="dim">${s.address}</span></th><td><span class=${'badge ' + (s.up ? 'good' : 'bad')}>${s.up ? 'up' : 'down'}</span> ${s.detail}</td>
+        <td class="number">${s.live_calls}</td><td class="number">${s.channels ?? 'no limit'}</td></tr>`)}<//></section>`;
 }
 
 // sum adds up what several periods have in common.
