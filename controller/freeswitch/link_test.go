@@ -300,7 +300,7 @@ func TestGarbageOnTheLink(t *testing.T) {
 // A peer that is silent at any point is given up after Timeout, or Heartbeat.
 func TestSilentLink(t *testing.T) {
 	t.Parallel()
-	const short = 50 * time.Millisecond
+	const short = 500 * time.Millisecond // the peer of the test, on a busy machine, must be quicker
 	x := newExchange(t, LinkConfig{Timeout: short, Heartbeat: time.Minute})
 	x.accept().cut()
 	p := x.accept()
