@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"faxbot/controller"
+	"faxbot/controller/document"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/store"
@@ -155,6 +156,30 @@ func TestStandardPagesForAStandardMachine(t *testing.T) {
 	if len(attempts) != 1 || !attempts[0].Parameters.Standard || !attempts[0].Reasons[0].Number {
 		t.Errorf("%+v", attempts)
 	}
+}
+
+// So does superfine: the pages of the second call are standard, not fine.
+func TestStandardPagesInsteadOfSuperfine(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simulator.Config{Speed: 200}, nil)
+	const number = "15551230028"
+	h.sim.Script(number, simulator.Outcome{NoFine: true})
+	id := h.submit(number, 3, with(fax.Options{Resolution: "superfine", Hold: true}))
+	drawn := func(want document.Resolution) {
+		t.Helper()
+		if at, err := h.config.Documents.Drawn(id); err != nil || at != want {
+			t.Errorf("drawn at %d, want %d: %v", at, want, err)
+		}
+	}
+	h.until(id, fax.Held)
+	drawn(document.Superfine)
+	h.release(id)
+	job, attempts := h.until(id, fax.Done)
+	if len(attempts) != 2 || attempts[0].Result.Cause != fax.Image || attempts[0].Parameters.Standard ||
+		!attempts[1].Parameters.Standard || attempts[1].Result.Pages != 3 || job.Confirmed != 3 {
+		t.Errorf("%+v %+v", job, attempts)
+	}
+	drawn(document.Standard)
 }
 
 // Pages that the receiver cannot print are drawn again at standard resolution.

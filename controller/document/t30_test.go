@@ -97,7 +97,7 @@ func TestPagesArriveAsTheyAre(t *testing.T) {
 					if coding == "mmr" && ecm == "plain" {
 						coding = "mr" // T.6 needs error correction (T.30, table 2, note 9)
 					}
-					call(t, program, sent, made, arrival{rate: c.rate, coding: coding, ecm: ecm == "ecm"}, line, ecm, c.modem, c.coding)
+					call(t, program, sent, made, arrival{rate: c.rate, coding: coding, ecm: ecm == "ecm"}, line, ecm, c.modem, c.coding, "superfine")
 				})
 			}
 		}
@@ -116,9 +116,50 @@ func TestSecondsOnTheLine(t *testing.T) {
 	photo := pdfPage{attributes: a4, content: "q 500 0 0 700 40 70 cm BI /W 16 /H 16 /BPC 8 /CS /G /F /AHx ID " + greys.String() + "> EI Q"}
 	for name, file := range map[string][]byte{"photo": pdf(photo), "letters": long} {
 		_, made := prepare(t, f, file)
-		took := call(t, program, made.Path, made, arrival{rate: 14400, coding: "mmr", ecm: true}, "audio", "ecm", "v17", "mmr")
+		took := call(t, program, made.Path, made, arrival{rate: 14400, coding: "mmr", ecm: true}, "audio", "ecm", "v17", "mmr", "superfine")
 		if made.Seconds < 0.8*took || made.Seconds > 1.25*took {
 			t.Errorf("%s: %.0f seconds estimated, took %.0f", name, made.Seconds, took)
+		}
+	}
+}
+
+// A receiver that lacks a resolution gets nothing of a fax that has it: the engine
+// makes no other pages of ours. It takes the same fax when it is drawn again.
+func TestResolutionThatTheReceiverLacks(t *testing.T) {
+	t.Parallel()
+	program := t30test(t)
+	f := open(t, document.Config{})
+	id := receive(t, f, long)
+	for _, c := range []struct {
+		resolution document.Resolution
+		receiver   string
+		fits       bool
+	}{
+		{document.Superfine, "fine", false},
+		{document.Superfine, "standard", false},
+		{document.Fine, "standard", false},
+		{document.Fine, "fine", true},
+		{document.Standard, "fine", true},
+		{document.Standard, "standard", true},
+	} {
+		made, err := f.Prepare(t.Context(), id, document.Options{Resolution: c.resolution})
+		if err != nil {
+			t.Fatal(err, unwrap(err))
+		}
+		for _, line := range []string{"audio", "t38"} {
+			args := []string{line, "ecm", "v17", "mmr", c.receiver}
+			if c.fits {
+				call(t, program, made.Path, made, arrival{rate: 14400, coding: "mmr", ecm: true}, args...)
+				continue
+			}
+			received := filepath.Join(t.TempDir(), "received.tiff")
+			said, err := exec.CommandContext(t.Context(), program, append([]string{made.Path, received}, args...)...).CombinedOutput() //nolint:gosec // our own
+			if err == nil || !strings.Contains(string(said), "sender: Far end cannot receive at the resolution of the image") {
+				t.Errorf("%d to %s, %s: %v: %s", c.resolution, c.receiver, line, err, said)
+			}
+			if _, err := os.Stat(received); !os.IsNotExist(err) {
+				t.Errorf("%d to %s, %s: something was received: %v", c.resolution, c.receiver, line, err)
+			}
 		}
 	}
 }

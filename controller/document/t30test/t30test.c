@@ -1,10 +1,10 @@
 /* Sends a fax TIFF through a real T.30 engine (Debian's libspandsp) to a second
  * one in memory, and compares what arrives with what was sent, pixel by pixel.
  *
- *   t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain v17|v29|v27ter mmr|mr|mh
+ *   t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain v17|v29|v27ter mmr|mr|mh superfine|fine|standard
  *
- * The sender can do everything; the receiver has no faster modem and no better
- * compression than those named.
+ * The sender can do everything; the receiver has no faster modem, no better
+ * compression and no higher resolution than those named.
  *
  * Exit status 0 only if both sides ended with T30_ERR_OK and every pixel is the
  * same. Prints one line on what happened; the seconds are the call's, not ours.
@@ -49,13 +49,11 @@ static int packet(t38_core_state_t *core, void *user, const uint8_t *buf, int le
     return t38_core_rx_ifp_packet(side->peer, buf, len, side->sequence++);
 }
 
-static void configure(struct side *side, int ecm, int modems, int compressions)
+static void configure(struct side *side, int ecm, int modems, int compressions, int resolutions)
 {
     t30_set_ecm_capability(side->t30, ecm);
     t30_set_supported_compressions(side->t30, compressions);
-    /* The same as FreeSWITCH's mod_spandsp offers. */
-    t30_set_supported_resolutions(side->t30, T30_SUPPORT_STANDARD_RESOLUTION | T30_SUPPORT_FINE_RESOLUTION | T30_SUPPORT_SUPERFINE_RESOLUTION
-                                                 | T30_SUPPORT_R8_RESOLUTION | T30_SUPPORT_R16_RESOLUTION);
+    t30_set_supported_resolutions(side->t30, resolutions);
     t30_set_supported_image_sizes(side->t30, T30_SUPPORT_US_LETTER_LENGTH | T30_SUPPORT_US_LEGAL_LENGTH | T30_SUPPORT_UNLIMITED_LENGTH
                                                  | T30_SUPPORT_215MM_WIDTH);
     t30_set_supported_modems(side->t30, modems);
@@ -93,8 +91,8 @@ static int differences(TIFF *a, TIFF *b, int *rows)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7) {
-        fprintf(stderr, "usage: t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain v17|v29|v27ter mmr|mr|mh\n");
+    if (argc != 8) {
+        fprintf(stderr, "usage: t30test SENT.tiff RECEIVED.tiff audio|t38 ecm|plain v17|v29|v27ter mmr|mr|mh superfine|fine|standard\n");
         return 2;
     }
     int modems = T30_SUPPORT_V27TER, compressions = T30_SUPPORT_T4_1D_COMPRESSION;
@@ -106,6 +104,12 @@ int main(int argc, char **argv)
         compressions |= T30_SUPPORT_T4_2D_COMPRESSION;
     if (strcmp(argv[6], "mmr") == 0)
         compressions |= T30_SUPPORT_T6_COMPRESSION;
+    /* The best is what FreeSWITCH's mod_spandsp offers. */
+    const int fine = T30_SUPPORT_STANDARD_RESOLUTION | T30_SUPPORT_FINE_RESOLUTION | T30_SUPPORT_R8_RESOLUTION;
+    const int superfine = fine | T30_SUPPORT_SUPERFINE_RESOLUTION | T30_SUPPORT_R16_RESOLUTION;
+    int resolutions = T30_SUPPORT_STANDARD_RESOLUTION | T30_SUPPORT_R8_RESOLUTION;
+    if (strcmp(argv[7], "standard") != 0)
+        resolutions = strcmp(argv[7], "fine") == 0 ? fine : superfine;
     int t38 = strcmp(argv[3], "t38") == 0, ecm = strcmp(argv[4], "ecm") == 0;
     struct side side[2] = {0}; /* the sender, the receiver */
     for (int i = 0; i < 2; i++) {
@@ -119,9 +123,9 @@ int main(int argc, char **argv)
         }
         if (i == 0)
             configure(&side[i], 1, T30_SUPPORT_V29 | T30_SUPPORT_V27TER | T30_SUPPORT_V17,
-                      T30_SUPPORT_T4_1D_COMPRESSION | T30_SUPPORT_T4_2D_COMPRESSION | T30_SUPPORT_T6_COMPRESSION);
+                      T30_SUPPORT_T4_1D_COMPRESSION | T30_SUPPORT_T4_2D_COMPRESSION | T30_SUPPORT_T6_COMPRESSION, superfine);
         else
-            configure(&side[i], ecm, modems, compressions);
+            configure(&side[i], ecm, modems, compressions, resolutions);
     }
     if (t38)
         for (int i = 0; i < 2; i++)
