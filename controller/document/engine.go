@@ -63,7 +63,7 @@ func (f *Folder) startEngine(script []byte, p confined) (_ *engine, err error) {
 		return nil, err
 	}
 	p.env = []string{"HOME=/nonexistent", "TMPDIR=/nonexistent"}
-	p.cpu, p.memory = f.Timeout+time.Second, maxMemory
+	p.cpu, p.memory = f.limits.cpu, maxMemory
 	p.in, p.out, p.said, p.files = theirs[0], theirs[1], &e.said, []*os.File{e.doc, e.script}
 	e.cmd, err = f.start(p)
 	return e, err

@@ -61,12 +61,13 @@ const (
 // processes and hosts that share Config.Dir.
 type Folder struct {
 	Config
-	stage string       // ours alone, inside DIR/incoming
-	lock  *os.File     // held as long as stage is in use
-	spare spares       // of Ghostscript
-	fast  spares       // of MuPDF
-	level atomic.Int32 // of confinement that this system allows
-	limit atomic.Int64 // MaxBytes, as it is now
+	stage  string   // ours alone, inside DIR/incoming
+	lock   *os.File // held as long as stage is in use
+	spare  spares   // of Ghostscript
+	fast   spares   // of MuPDF
+	limits limits
+	level  atomic.Int32 // of confinement that this system allows
+	most   atomic.Int64 // MaxBytes, as it is now
 
 	probe  sync.Mutex
 	probed string // the text of the file that Probe made; "" before
@@ -93,7 +94,7 @@ func Open(c Config) (*Folder, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	f := &Folder{Config: c}
+	f := &Folder{Config: c, limits: limits{cpu: c.Timeout + time.Second, officeMemory: officeMemory, output: maxOutput}}
 	f.spare.start, f.spare.want = f.startGhostscript, c.spareWanted()
 	f.fast.start, f.fast.want = f.startMuPDF, c.spareWanted()
 	f.SetMaxBytes(c.MaxBytes)
@@ -108,7 +109,7 @@ func (f *Folder) SetMaxBytes(n int64) {
 	if n <= 0 {
 		n = DefaultMaxBytes
 	}
-	f.limit.Store(n)
+	f.most.Store(n)
 }
 
 func (f *Folder) open() error {

@@ -30,6 +30,13 @@ const (
 	oldestMajor = 10 // the first with the PDF interpreter that fax.ps was written for
 )
 
+// limits are those that tests lower, to reach them.
+type limits struct {
+	cpu          time.Duration // more than Config.Timeout, which ends a program while somebody watches
+	officeMemory int64         // bytes that LibreOffice may address
+	output       int64         // bytes of each file that it writes, and of a fax
+}
+
 // ghostscript finds the program.
 func (f *Folder) ghostscript() (string, error) {
 	name := f.Ghostscript
@@ -255,8 +262,10 @@ func (r *report) read(line string) {
 		found(errMemory)
 	case strings.Contains(line, "No space left on device"):
 		found(errDisk)
-	case strings.Contains(line, "/VMerror"), strings.Contains(line, "out of memory"), strings.Contains(line, "memory allocation failed"):
+	case strings.Contains(line, "/VMerror"), strings.Contains(line, "out of memory"), strings.Contains(line, "memory allocation failed"), strings.Contains(line, "failed to allocate"):
 		found(errMemory)
+	case strings.HasPrefix(line, "jbig2dec FATAL ERROR"), strings.HasPrefix(line, "openjpeg error"): // for Ghostscript these are no errors
+		found(errDamaged)
 	case strings.Contains(line, "**** Error"), strings.HasPrefix(line, "Error: /"), lost.MatchString(line):
 		found(errDamaged)
 	}

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"faxbot/controller/fax"
 )
@@ -225,7 +224,7 @@ func (f *Folder) drawOffice(ctx context.Context, work, from string, s source, fi
 			"--convert-to", "pdf", "--outdir", here + "/out", here + "/" + in,
 		},
 		env: []string{"HOME=" + here, "TMPDIR=" + here, "SAL_USE_VCLPLUGIN=svp"},
-		cpu: f.Timeout + time.Second, memory: officeMemory, output: maxOutput, dir: own,
+		cpu: f.limits.cpu, memory: f.limits.officeMemory, output: f.limits.output, dir: own,
 	}
 	var said report
 	p.out, p.said = &said, &said

@@ -139,7 +139,7 @@ func (f *Folder) Prepare(ctx context.Context, id fax.JobID, opt Options) (Fax, e
 
 // convert makes work/fax.tiff.
 func (f *Folder) convert(ctx context.Context, work string, id fax.JobID, list []source, opt Options) (Fax, error) {
-	to, err := newFaxWriter(filepath.Join(work, tiffName), opt, f.MaxPages)
+	to, err := newFaxWriter(filepath.Join(work, tiffName), opt, f.MaxPages, f.limits.output)
 	if err != nil {
 		return Fax{}, unavailable("preparing a fax", err)
 	}

@@ -16,7 +16,7 @@ func TestReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := newFaxWriter(filepath.Join(t.TempDir(), "fax.tiff"), opt, 10)
+		w, err := newFaxWriter(filepath.Join(t.TempDir(), "fax.tiff"), opt, 10, maxOutput)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func (f *Folder) Receive(ctx context.Context, id fax.JobID) (*Reception, error) 
 	if err := mkdir(dir); err != nil {
 		return nil, unavailable("receiving a document", err)
 	}
-	return &Reception{folder: f, id: id, dir: dir, left: f.limit.Load()}, nil
+	return &Reception{folder: f, id: id, dir: dir, left: f.most.Load()}, nil
 }
 
 // Add reads one file to its end and keeps it. Errors that the sender can act on
@@ -87,7 +87,7 @@ func (r *Reception) add(ctx context.Context, from io.Reader) (Kind, error) {
 		}
 		got, readErr := from.Read(buf)
 		if r.left -= int64(got); r.left < 0 {
-			return "", fax.Errorf(fax.TooLarge, "The documents are larger than %s", size(r.folder.limit.Load()))
+			return "", fax.Errorf(fax.TooLarge, "The documents are larger than %s", size(r.folder.most.Load()))
 		}
 		if _, err := sniff.Write(buf[:got]); err != nil {
 			return "", err

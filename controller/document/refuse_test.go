@@ -41,6 +41,7 @@ func TestDamagedDocumentsAreRefused(t *testing.T) {
 		{"too many pages", pdf(make([]pdfPage, 21)...), "21 pages, more than 20"},
 		{"pages form a circle", bytes.Replace(long, []byte("/Kids [3 0 R"), []byte("/Kids [2 0 R"), 1), ""},
 		{"page without size", pdf(pdfPage{attributes: "/MediaBox [0 0 0 0]"}), ""},
+		{"scan with a part that is too short", jbig2(100, "00000001 26 00 01 00000004 DEADBEEF"), "damaged"},
 		{"unknown operator data", pdf(pdfPage{attributes: "/MediaBox [0 0 612 792]", content: "/X Do (unbalanced"}), ""},
 		{"portfolio", pdfWith("/Collection << /Type /Collection >> /Names << /EmbeddedFiles << /Names [(a.pdf) 5 0 R] >> >>", []string{
 			"<< /Type /Filespec /F (a.pdf) /EF << /F 6 0 R >> >>",

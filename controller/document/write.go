@@ -23,10 +23,11 @@ type faxWriter struct {
 	err  error
 
 	opt     Options
-	limit   int  // of pages
-	several bool // files
-	seen    int  // pages so far, wanted or not
-	number  int  // of the next page in the list, from 0; a cover has 0
+	limit   int   // of pages
+	most    int64 // bytes, maxOutput at most
+	several bool  // files
+	seen    int   // pages so far, wanted or not
+	number  int   // of the next page in the list, from 0; a cover has 0
 	ink     *inker
 	code    group4
 	made    Fax
@@ -47,12 +48,12 @@ const (
 	tiffHeaderBytes = 8
 )
 
-func newFaxWriter(path string, opt Options, limit int) (*faxWriter, error) {
+func newFaxWriter(path string, opt Options, limit int, most int64) (*faxWriter, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	f := &faxWriter{file: file, w: bufio.NewWriterSize(file, 64<<10), next: 4, opt: opt, limit: limit, ink: newInker(opt.Darkness)}
+	f := &faxWriter{file: file, w: bufio.NewWriterSize(file, 64<<10), next: 4, opt: opt, limit: limit, most: most, ink: newInker(opt.Darkness)}
 	f.made.Path = path
 	if opt.Cover != nil {
 		f.number = 1
@@ -115,7 +116,7 @@ func (f *faxWriter) add(pixels []byte, stride, height int) error {
 		Seconds: secondsPerPage + lineOverhead*8*float64(len(data))/lineBitRate,
 	})
 	f.strip(data, height)
-	if f.err == nil && f.size > maxOutput {
+	if f.err == nil && f.size > f.most {
 		return fax.Errorf(fax.BadDocument, "The document has too much detail for a fax; simplify it or print it in black and white")
 	}
 	return f.err

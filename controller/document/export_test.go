@@ -1,0 +1,16 @@
+package document
+
+import "time"
+
+// SetLimits lowers limits, so that tests reach them; 0 leaves one as it is.
+func (f *Folder) SetLimits(cpu time.Duration, officeMemory, output int64) {
+	if cpu != 0 {
+		f.limits.cpu = cpu
+	}
+	if officeMemory != 0 {
+		f.limits.officeMemory = officeMemory
+	}
+	if output != 0 {
+		f.limits.output = output
+	}
+}
