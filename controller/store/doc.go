@@ -33,6 +33,15 @@
 // NOTIFY (news.go): ids and states, many in one message. That saves waiting,
 // and no more: whoever hears nothing finds the same by looking.
 //
+// # Two versions at once
+//
+// Hosts are upgraded one after the other, so tables serve the version before,
+// too. A migration expands: it adds tables, indices, and columns with a default.
+// It renames nothing, takes nothing away, and narrows no CHECK that the version
+// before could fail. What nobody uses any more is taken away (contracted) by the
+// version after that. Therefore queries name their columns, and a word that an
+// older version would not know is not written before every host knows it.
+//
 // # What the database itself refuses
 //
 // Every writing method reads the row under a lock and asks package fax whether

@@ -52,6 +52,14 @@ func TestScale(t *testing.T) {
 		for i, f := range few {
 			fmt.Printf("%-34s %8.2f %9.2f %8.2f %9.2f\n", f.what, f.median, f.most, lots[i].median, lots[i].most)
 		}
+		if one.name == "PostgreSQL" {
+			s := one.many.open(t, "b")
+			var bytes int64
+			if err := s.get(t.Context(), &bytes, `SELECT pg_total_relation_size('jobs') + pg_total_relation_size('attempts')`); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Printf("\n%d bytes for each fax with one call, indices included\n", bytes/int64(one.n))
+		}
 		fmt.Printf("\nHow %s finds them, beside 100:\n%s\nand beside %d:\n%s", one.name, plans, one.n, plansOfMany)
 	}
 }
