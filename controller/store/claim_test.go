@@ -437,7 +437,7 @@ func TestARestingRouteIsNoBurden(t *testing.T) {
 		if strings.HasPrefix(db.url, "postgres") {
 			beside = postgresSchema
 		}
-		s, free := db.open(t, "a"), beside(t).open(t, "a")
+		s, short := db.open(t, "a"), beside(t).open(t, "a")
 		r := request(1)
 		r.Plan = func(c Candidate) (fax.Attempt, bool) {
 			a, _ := plan(c)
@@ -463,40 +463,46 @@ func TestARestingRouteIsNoBurden(t *testing.T) {
 			}
 			return took
 		}
-		const backlog = 20_000
-		first := newJob()
-		first.To, first.DueAt, first.Deadline = "+49300000000", now().Add(-time.Hour), now().Add(24*time.Hour)
-		first = s.queued(t, first)
-		err := s.exec(t, `INSERT INTO jobs (`+jobColumns+`, idempotency_key, idempotency_digest)
-			WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
-			SELECT 'z' || n, '+49' || (400000000 + n), owner, state, cause, error, documents, pages, confirmed, options,
-			priority, max_attempts, dials, tries, due_at + n * 100000, deadline, cancel_asked, created_at, updated_at, '', ''
-			FROM jobs, n WHERE id = ?`, backlog-1, first.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := 0; ; i++ { // the first time the whole line is read, piece by piece
-			if claimed := must(s.Claim(t.Context(), r))(t); len(claimed) != 0 {
-				t.Fatal(ids(claimed))
+		// wait fills the line with jobs for a gateway that rests, and returns the
+		// first of them.
+		wait := func(s *Store, jobs int) fax.Job {
+			first := newJob()
+			first.To, first.DueAt, first.Deadline = "+49300000000", now().Add(-20*time.Minute), now().Add(24*time.Hour)
+			first = s.queued(t, first)
+			err := s.exec(t, `INSERT INTO jobs (`+jobColumns+`, idempotency_key, idempotency_digest)
+				WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+				SELECT 'z' || n, '+49' || (400000000 + n), owner, state, cause, error, documents, pages, confirmed, options,
+				priority, max_attempts, dials, tries, due_at + n * 100000, deadline, cancel_asked, created_at, updated_at, '', ''
+				FROM jobs, n WHERE id = ?`, jobs-1, first.ID)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if due, ok, err := s.NextDue(t.Context(), r.Now); err != nil || !ok || due.Sub(r.Now) > time.Second {
-				break
+			for i := 0; ; i++ { // the first time the whole line is read, piece by piece
+				if claimed := must(s.Claim(t.Context(), r))(t); len(claimed) != 0 {
+					t.Fatal(ids(claimed))
+				}
+				if due, ok, err := s.NextDue(t.Context(), r.Now); err != nil || !ok || due.Sub(r.Now) > time.Second {
+					return first
+				}
+				if i > 2*jobs/legs[again] {
+					t.Fatal("it never comes to an end")
+				}
 			}
-			if i > 2*backlog/legs[again] {
-				t.Fatal("it never comes to an end")
-			}
 		}
-		alone, burdened := time.Hour, time.Hour
-		for range 25 { // in turns, since others use this machine, too
-			alone, burdened = min(alone, claim(free)), min(burdened, claim(s))
+		const few, backlog = 1_000, 8_000 // all of them read, these cost eight times as much
+		wait(short, few)
+		first := wait(s, backlog)
+		less, more := time.Hour, time.Hour
+		for range 15 { // in turns, since others use this machine, too
+			less, more = min(less, claim(short)), min(more, claim(s))
 		}
-		if burdened > 12*alone {
-			t.Errorf("a claim takes %s behind %d jobs that wait for a gateway, %s without", burdened, backlog, alone)
+		if more > 3*less {
+			t.Errorf("a claim takes %s behind %d jobs that wait for a gateway, %s behind %d", more, backlog, less, few)
 		}
-		t.Logf("%s behind %d jobs, %s without", burdened, backlog, alone)
+		t.Logf("%s behind %d jobs, %s behind %d", more, backlog, less, few)
 		// One that comes among those that were passed is found, and so is a more
 		// urgent one, at once.
-		among := other(s, -40*time.Minute, fax.DefaultPriority)
+		among := other(s, -15*time.Minute, fax.DefaultPriority)
 		for i := 0; len(must(s.Claim(t.Context(), r))(t)) == 0; i++ {
 			if i > 2*backlog/legs[again] {
 				t.Fatalf("%s is never found", among)
