@@ -2,10 +2,12 @@ package controller
 
 import (
 	"log/slog"
+	"path/filepath"
 	"testing"
 
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
+	"faxbot/controller/store"
 	"faxbot/events"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +25,12 @@ func FuzzAdmit(f *testing.F) {
 	f.Add("", id, token)
 	f.Add(id, "", token)
 	f.Add("", "", "")
-	c := &Controller{log: slog.New(slog.DiscardHandler), switches: exchanges{list: []*exchange{{}}}, calls: map[fax.AttemptID]*call{}}
+	db, err := store.Open(f.Context(), "sqlite:///"+filepath.Join(f.TempDir(), "faxbot.db"), store.Options{Host: "test"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { db.Close() })
+	c := &Controller{life: f.Context(), store: db, log: slog.New(slog.DiscardHandler), switches: exchanges{list: []*exchange{{}}}, calls: map[fax.AttemptID]*call{}}
 	c.metrics = newMetrics(prometheus.NewRegistry(), c)
 	f.Fuzz(func(t *testing.T, uuid, attempt, said string) {
 		k := c.newCall(fax.Job{ID: fax.NewJobID()}, fax.Attempt{ID: id, Token: token})

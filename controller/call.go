@@ -19,12 +19,13 @@ import (
 // a restart, until its result is stored. Witnesses report to it from several
 // goroutines; nothing in it waits while mu is held.
 type call struct {
-	c   *Controller
-	id  fax.AttemptID
-	job fax.Job // as it was when the call was placed
-	on  *exchange
-	at  string // the address of the switch then; only there it can be asked about
-	log *slog.Logger
+	c         *Controller
+	id        fax.AttemptID
+	job       fax.Job // as it was when the call was placed
+	on        *exchange
+	at        string    // the address of the switch then; only there it can be asked about
+	claimedAt time.Time // of a call that we place
+	log       *slog.Logger
 	// policy is that of the call's beginning; another one is for other calls.
 	policy *Policy
 
@@ -66,7 +67,10 @@ func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freesw
 		if said.AttemptID == "" && said.Token == "" {
 			return c.receive(conn, said)
 		}
-		return c.probes.Admit(conn, said)
+		if session := c.probes.Admit(conn, said); session != nil {
+			return session
+		}
+		return c.takeOver(conn, said)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -223,7 +227,9 @@ func (k *call) saveProgress() {
 		}
 		k.mu.Unlock()
 		err := k.c.store.Progress(k.c.life, k.id, pages)
-		if err != nil && fax.ProblemOf(err) != fax.Conflict && k.c.life.Err() == nil {
+		if takenOver(err) {
+			k.release()
+		} else if err != nil && fax.ProblemOf(err) != fax.Conflict && k.c.life.Err() == nil {
 			k.log.Error("confirmed pages could not be stored", "pages", pages, "error", err)
 		}
 		k.mu.Lock()
@@ -242,6 +248,8 @@ func (k *call) advance(to fax.AttemptState) {
 			k.attempt.State = to
 		}
 		k.mu.Unlock()
+	} else if takenOver(err) {
+		k.release()
 	} else if fax.ProblemOf(err) != fax.Conflict && k.c.life.Err() == nil {
 		k.log.Error("a step of the call could not be stored", "state", to, "error", err)
 	}
@@ -258,6 +266,12 @@ func (k *call) store(r fax.Result) {
 		if err == nil {
 			page.stored()
 			k.ended(job, attempt)
+			return
+		}
+		if takenOver(err) {
+			k.log.Warn("another host looks after this call now", "refused", r.Cause)
+			page.stored()
+			c.leave(k)
 			return
 		}
 		if fax.ProblemOf(err) == fax.Conflict {

@@ -58,6 +58,10 @@ type Config struct {
 	// there are none beside the built-in design.
 	Covers string
 
+	// Lease is how long the calls of a host that died stay its own; default 30 s.
+	Lease   time.Duration
+	Version string // of this program, for the other hosts
+
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -91,6 +95,10 @@ type Controller struct {
 	waking   map[chan struct{}]bool       // see wakeSoon
 	idle     chan struct{}                // closed while draining when no call is left; nil before
 	draining bool
+	peers    []store.Host             // the other hosts, as they last told
+	freed    map[fax.Number]time.Time // when lines went down, for a while
+
+	since time.Time
 }
 
 // New binds the socket for calls. Nothing happens before Run.
@@ -113,12 +121,16 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	if c.Advertise == "" {
 		c.Advertise = listener.Addr().String()
 	}
+	if c.Lease <= 0 {
+		c.Lease = defaultLease
+	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	ctl := &Controller{
 		config: c, journal: kept, store: c.Store, docs: c.Documents, listener: listener, log: c.Logger,
 		life: life, end: end,
 		due: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
 		calls: map[fax.AttemptID]*call{}, busy: map[fax.Number]fax.AttemptID{},
+		freed: map[fax.Number]time.Time{}, since: time.Now(),
 	}
 	ctl.policy.Store(policy)
 	ctl.setSwitches(policy.Switches)
@@ -136,9 +148,6 @@ func (c *Controller) SocketAddr() net.Addr { return c.listener.Addr() }
 
 // Notices tells what happens to faxes, as it happens.
 func (c *Controller) Notices() *events.Bus { return &c.bus }
-
-// lease is how long the calls of a host that died stay its own.
-const lease = 30 * time.Second
 
 // Run works until drain is done; from then on nothing is accepted or dialled,
 // and running calls finish. When stop is done, they are hung up. It returns
@@ -282,6 +291,9 @@ func (c *Controller) leave(k *call) {
 	delete(c.calls, k.id)
 	if c.busy[k.job.To] == k.id {
 		delete(c.busy, k.job.To)
+		if len(c.peers) > 0 {
+			c.free(k.job.To)
+		}
 	}
 	if c.idle != nil && len(c.calls) == 0 {
 		select {

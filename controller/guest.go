@@ -125,7 +125,7 @@ func (c *Controller) claimFor(said *events.Connected, to fax.Number, on *exchang
 	}
 	var why error
 	one, err := c.store.ClaimFor(c.life, store.ClaimRequest{
-		Now: now, Lease: lease,
+		Now: now, Lease: c.config.Lease,
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
 			if c.isBusy(one.Job.To) {
 				why = errors.New("a call to the number is up")

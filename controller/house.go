@@ -13,8 +13,10 @@ import (
 // that nobody calls any more. None of it waits for anything but the database:
 // a lease must not end because a bucket is slow.
 func (c *Controller) keepHouse(ctx context.Context) error {
-	tick := time.NewTicker(lease / 3)
+	tick := time.NewTicker(c.config.Lease / 3)
 	defer tick.Stop()
+	var others fleet
+	c.meet(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -24,9 +26,7 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 		now := time.Now()
 		c.hangUpUnwanted(ctx)
 		c.dismiss()
-		if err := c.store.Renew(ctx, lease); err != nil && ctx.Err() == nil {
-			c.log.Error("the leases of running calls could not be renewed", "error", err)
-		}
+		c.keepLeases(ctx, &others, now)
 		var expired []fax.Job
 		err := c.spareSleepers(ctx, now)
 		if err == nil {

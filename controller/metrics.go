@@ -24,6 +24,7 @@ type metrics struct {
 	converted  *prometheus.CounterVec
 	conflicts  prometheus.Counter
 	reconciled prometheus.Counter
+	adopted    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
@@ -60,6 +61,9 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 		reconciled: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "faxbot_reconciliations_total", Help: "Calls of which nobody reported, so that the switch was asked.",
 		}),
+		adopted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "faxbot_adoptions_total", Help: "Calls that this host took over from another one.",
+		}),
 	}
 	m.faxes.WithLabelValues(string(fax.Done))
 	m.faxes.WithLabelValues(string(fax.Failed))
@@ -75,7 +79,7 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 	free := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "faxbot_documents_free_bytes", Help: "Free on the disk of the document folder; -1 when it cannot be asked.",
 	}, func() float64 { return float64(c.docs.Free()) })
-	reg.MustRegister(free, m.faxes, m.converted, c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, live, jobsByState{c})
+	reg.MustRegister(free, m.faxes, m.converted, c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, m.adopted, live, jobsByState{c})
 	return m
 }
 

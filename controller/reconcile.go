@@ -14,6 +14,9 @@ import (
 // takeUp enters the calls that the last run left open. What became of them is
 // asked once the link is up; until then they block their numbers and jobs.
 func (c *Controller) takeUp(ctx context.Context) error {
+	if err := c.store.Renew(ctx, c.config.Lease); err != nil {
+		return err
+	}
 	open, err := c.store.Live(ctx)
 	if err != nil {
 		return err
@@ -124,6 +127,9 @@ func (k *call) search(ctx context.Context) {
 		case alive:
 			gone = 0
 			switch {
+			case (unwanted || silent > patience) && !k.isOurs(ctx):
+				k.release()
+				return
 			case unwanted, silent > patience:
 				k.log.Warn("a call that should be over is hung up", "silent", silent)
 				if err := k.on.link.Kill(id); err != nil {

@@ -66,10 +66,10 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	switches := c.choice(at)
 	planned := map[fax.JobID]fax.Attempt{} // the store may ask for a job twice
 	claimed, err := c.store.Claim(ctx, store.ClaimRequest{
-		Now: now, Limit: n, Lease: lease,
+		Now: now, Limit: n, Lease: c.config.Lease,
 		Channels: channels, Switches: limits(at),
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
-			if c.isBusy(one.Job.To) {
+			if c.isBusy(one.Job.To) || c.lineMayBeUp(one.Job.To, one.Known, now) {
 				return fax.Attempt{}, false
 			}
 			if due, deadline := policy.PutOff(one.Job, now); due.After(now) {
@@ -113,6 +113,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	for _, one := range claimed {
 		c.gateways.placed(one.Attempt, now)
 		k := c.newCall(one.Job, one.Attempt)
+		k.claimedAt = now
 		c.enter(k)
 		c.metrics.wait.Observe(now.Sub(one.Job.DueAt).Seconds())
 		c.spawn(k.dial)
@@ -175,6 +176,12 @@ func (k *call) dial() {
 		return
 	}
 	k.expectNews(k.policy.Ring + k.policy.Grace)
+	if late := elapsed(k.claimedAt, time.Now()); late > k.c.config.Lease/2 {
+		// By the time that the switch would dial, another host may have adopted
+		// the call, found that there is none, and placed the next one.
+		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: "the daemon stood still before the call could be placed; nobody was dialled"})
+		return
+	}
 	if err := k.on.link.Originate(string(a.ID), text); err != nil {
 		// Nobody knows whether it was heard.
 		k.log.Warn("originate was not confirmed; asking the switch", "error", err)

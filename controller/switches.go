@@ -131,6 +131,12 @@ func (e *exchange) settings() Switch {
 	return e.as
 }
 
+func (e *exchange) isWanted() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.wanted
+}
+
 // exchanges are the switches of this host in the order of the policy, and behind
 // them those of which calls are left.
 type exchanges struct {
@@ -212,10 +218,7 @@ func (c *Controller) connectAll(ctx context.Context) {
 	defer c.switches.mu.Unlock()
 	c.switches.life = ctx
 	for _, e := range c.switches.list {
-		e.mu.Lock()
-		wanted := e.wanted
-		e.mu.Unlock()
-		if wanted {
+		if e.isWanted() {
 			c.connect(e)
 		}
 	}
@@ -270,10 +273,7 @@ func (c *Controller) serves(name string) bool {
 // usable are the switches that may be told to dial now, the preferred first.
 func (c *Controller) usable() []*exchange {
 	return slices.DeleteFunc(c.switches.all(), func(e *exchange) bool {
-		e.mu.Lock()
-		wanted := e.wanted
-		e.mu.Unlock()
-		return !wanted || c.moving(e) || e.link.Up() != nil
+		return !e.isWanted() || c.moving(e) || e.link.Up() != nil
 	})
 }
 
@@ -369,11 +369,6 @@ func (ch choice) of(gateway string, previous []fax.Attempt) *exchange {
 		}
 	}
 	return best
-}
-
-// socket is where a switch connects answered calls.
-func (c *Controller) socket(e *exchange) string {
-	return or(e.settings().Advertise, c.config.Advertise)
 }
 
 // checkSockets finds out before the first fax whether the switches can be told

@@ -56,25 +56,26 @@ type insideSettings struct {
 }
 
 type storageSettings struct {
-	DatabaseURL secret `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" apply:"never" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
-	DataDir     string `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" apply:"never" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
-	KeepDays    int    `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
-	KeepFaxes   int    `name:"keep-fax-days" default:"0" env:"FAXBOT_KEEP_FAX_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that a fax is known after it has ended, with its calls; then it is erased, documents included; 0 for ever (${default})."`
-	Purge       bool   `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" apply:"now" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
-	CoverDir    string `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" apply:"never" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
-	DocumentURL string `name:"document-url" env:"FAXBOT_DOCUMENT_URL" apply:"never" placeholder:"URL" validate:"omitempty,fetchurl" help:"Where FreeSWITCH reaches --internal-listen, to fetch the pages of each call with mod_http_cache (it shares the folder)."`
-	AuditDays   int    `name:"audit-days" default:"365" env:"FAXBOT_AUDIT_DAYS" placeholder:"N" validate:"min=1,max=36500" apply:"now" help:"Days that the audit log is kept (${default})."`
-	RecordCalls int    `name:"record-calls" default:"100" env:"FAXBOT_RECORD_CALLS" placeholder:"N" validate:"min=0,max=1000" apply:"now" help:"Calls at once whose conversation with FreeSWITCH is kept beside their documents, for faxbot replay; 0 for none (${default})."`
-	Backend     string `name:"storage-backend" default:"local" env:"STORAGE_BACKEND" apply:"never" placeholder:"local|s3" validate:"oneof=local s3" help:"Where documents are kept: in the folder, or in a bucket of S3 of which the folder is a cache (${default})."`
-	Bucket      string `name:"s3-bucket" env:"S3_BUCKET" apply:"never" placeholder:"NAME" validate:"required_if=Backend s3" help:"The bucket."`
-	Prefix      string `name:"s3-prefix" default:"faxbot/" env:"S3_PREFIX" apply:"never" placeholder:"TEXT" validate:"printascii" help:"Before the names of our files in it (${default})."`
-	Region      string `name:"s3-region" env:"S3_REGION" apply:"never" placeholder:"NAME" help:"Its region (the server is asked)."`
-	Endpoint    string `name:"s3-endpoint-url" env:"S3_ENDPOINT_URL" apply:"never" placeholder:"URL" validate:"omitempty,http_url" help:"A server that speaks as S3 does (Amazon's)."`
-	KMSKey      string `name:"s3-kms-key-id" env:"S3_KMS_KEY_ID" apply:"never" placeholder:"ID" help:"Key in KMS that the server encrypts with (the bucket's rule)."`
-	AccessKey   string `name:"aws-access-key-id" env:"AWS_ACCESS_KEY_ID" apply:"never" placeholder:"ID" help:"Credentials (~/.aws/credentials, or the role of the machine)."`
-	SecretKey   secret `name:"aws-secret-access-key" env:"AWS_SECRET_ACCESS_KEY" apply:"never" placeholder:"KEY" help:"Set it in the environment: other users can see flags."`
-	Session     secret `name:"aws-session-token" env:"AWS_SESSION_TOKEN" apply:"never" placeholder:"TOKEN" help:"Of temporary credentials."`
-	Host        string `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" apply:"never" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
+	DatabaseURL secret        `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" apply:"never" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
+	DataDir     string        `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" apply:"never" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
+	KeepDays    int           `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
+	KeepFaxes   int           `name:"keep-fax-days" default:"0" env:"FAXBOT_KEEP_FAX_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that a fax is known after it has ended, with its calls; then it is erased, documents included; 0 for ever (${default})."`
+	Purge       bool          `name:"purge-on-success" env:"FAXBOT_PURGE_ON_SUCCESS" apply:"now" help:"Delete the documents of a fax, and what its cover said, as soon as it is delivered."`
+	CoverDir    string        `name:"cover-dir" env:"FAXBOT_COVER_DIR" placeholder:"DIR" apply:"never" help:"Templates of cover pages, NAME.txt each, with the marks {{to}} {{from}} {{pages}} {{date}} {{subject}} {{message}}; \"plain\" is built in."`
+	DocumentURL string        `name:"document-url" env:"FAXBOT_DOCUMENT_URL" apply:"never" placeholder:"URL" validate:"omitempty,fetchurl" help:"Where FreeSWITCH reaches --internal-listen, to fetch the pages of each call with mod_http_cache (it shares the folder)."`
+	AuditDays   int           `name:"audit-days" default:"365" env:"FAXBOT_AUDIT_DAYS" placeholder:"N" validate:"min=1,max=36500" apply:"now" help:"Days that the audit log is kept (${default})."`
+	RecordCalls int           `name:"record-calls" default:"100" env:"FAXBOT_RECORD_CALLS" placeholder:"N" validate:"min=0,max=1000" apply:"now" help:"Calls at once whose conversation with FreeSWITCH is kept beside their documents, for faxbot replay; 0 for none (${default})."`
+	Backend     string        `name:"storage-backend" default:"local" env:"STORAGE_BACKEND" apply:"never" placeholder:"local|s3" validate:"oneof=local s3" help:"Where documents are kept: in the folder, or in a bucket of S3 of which the folder is a cache (${default})."`
+	Bucket      string        `name:"s3-bucket" env:"S3_BUCKET" apply:"never" placeholder:"NAME" validate:"required_if=Backend s3" help:"The bucket."`
+	Prefix      string        `name:"s3-prefix" default:"faxbot/" env:"S3_PREFIX" apply:"never" placeholder:"TEXT" validate:"printascii" help:"Before the names of our files in it (${default})."`
+	Region      string        `name:"s3-region" env:"S3_REGION" apply:"never" placeholder:"NAME" help:"Its region (the server is asked)."`
+	Endpoint    string        `name:"s3-endpoint-url" env:"S3_ENDPOINT_URL" apply:"never" placeholder:"URL" validate:"omitempty,http_url" help:"A server that speaks as S3 does (Amazon's)."`
+	KMSKey      string        `name:"s3-kms-key-id" env:"S3_KMS_KEY_ID" apply:"never" placeholder:"ID" help:"Key in KMS that the server encrypts with (the bucket's rule)."`
+	AccessKey   string        `name:"aws-access-key-id" env:"AWS_ACCESS_KEY_ID" apply:"never" placeholder:"ID" help:"Credentials (~/.aws/credentials, or the role of the machine)."`
+	SecretKey   secret        `name:"aws-secret-access-key" env:"AWS_SECRET_ACCESS_KEY" apply:"never" placeholder:"KEY" help:"Set it in the environment: other users can see flags."`
+	Session     secret        `name:"aws-session-token" env:"AWS_SESSION_TOKEN" apply:"never" placeholder:"TOKEN" help:"Of temporary credentials."`
+	Host        string        `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" apply:"never" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
+	Lease       time.Duration `name:"lease" default:"30s" env:"FAXBOT_LEASE" placeholder:"TIME" validate:"min=1s,max=10m" apply:"never" help:"After such a silence of a host the others take its calls over; the same on all hosts (${default})."`
 }
 
 type switchSettings struct {
@@ -187,6 +188,8 @@ func (s settings) controller() controller.Config {
 		Advertise: s.Socket.Advertise,
 		Dialplan:  s.Switch.entry(),
 		Guests:    s.Switch.Guests,
+		Lease:     s.Storage.Lease,
+		Version:   version(),
 		Link:      freeswitch.LinkConfig{Limits: s.Socket.limits()},
 	}
 }

@@ -29,9 +29,13 @@ type Outcome struct {
 
 // Advance moves a live attempt on: to dialing, answered, faxing or lost. With
 // the first answered or faxing it sets AnsweredAt and moves the job to
-// sending. What the state machine does not allow is fax.Conflict.
+// sending. What the state machine does not allow is fax.Conflict; of a call that
+// another host has adopted, ErrAdopted.
 func (s *Store) Advance(ctx context.Context, id fax.AttemptID, to fax.AttemptState) error {
 	_, _, err := s.changeAttempt(ctx, id, nil, func(a *fax.Attempt, j *fax.Job) error {
+		if a.Host != s.host && a.State != fax.AttemptEnded {
+			return ErrAdopted
+		}
 		if to == fax.AttemptEnded || !a.State.CanBecome(to) {
 			return fax.Errorf(fax.Conflict, "The call is %s; it cannot become %s.", a.State, to)
 		}
@@ -57,6 +61,8 @@ func (s *Store) Progress(ctx context.Context, id fax.AttemptID, pages int) error
 		switch {
 		case a.State == fax.AttemptEnded:
 			return ErrAlreadyEnded
+		case a.Host != s.host:
+			return ErrAdopted
 		case pages <= a.Result.Pages:
 			return errUnchanged
 		}
@@ -71,7 +77,9 @@ func (s *Store) Progress(ctx context.Context, id fax.AttemptID, pages int) error
 // of Retry or Held becomes Cancelled. Done needs every page confirmed.
 //
 // If the attempt has already ended, the error is ErrAlreadyEnded, nothing
-// changes, and what is stored is returned.
+// changes, and what is stored is returned. What a witness said counts whichever
+// host heard it; what a host concluded from silence does not once another has
+// adopted the call: ErrAdopted.
 func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result, o Outcome) (fax.Job, fax.Attempt, error) {
 	also := func(ctx context.Context, tx session, j fax.Job) error {
 		if o.Known == nil {
@@ -82,6 +90,9 @@ func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result,
 	return s.changeAttempt(ctx, id, also, func(a *fax.Attempt, j *fax.Job) error {
 		if a.State == fax.AttemptEnded {
 			return ErrAlreadyEnded
+		}
+		if by := result.Witnesses.Decided; a.Host != s.host && (by == fax.ByInquiry || by == fax.ByDaemon || by == "") {
+			return ErrAdopted
 		}
 		a.State, a.Result, a.EndedAt = fax.AttemptEnded, result, time.Now()
 		j.Dials, j.Tries = j.Dials+o.Dials, j.Tries+o.Tries

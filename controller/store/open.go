@@ -102,21 +102,28 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// Host is what this daemon is called.
+func (s *Store) Host() string { return s.host }
+
 // Ping proves that the database can be written and read, by noting the time
 // at which this host was seen.
 func (s *Store) Ping(ctx context.Context) error {
-	now := time.Now().UnixMicro()
+	var now, seen moment
 	err := s.commit(ctx, func(ctx context.Context, tx session) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO hosts (name, seen_at) VALUES (?, ?)
+		clock, err := s.clock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		now = at(clock)
+		_, err = tx.ExecContext(ctx, `INSERT INTO hosts (name, seen_at) VALUES (?, ?)
 			ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at`, s.host, now)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	var seen int64
 	err = s.get(ctx, &seen, `SELECT seen_at FROM hosts WHERE name = ?`, s.host)
-	if err == nil && seen < now {
+	if err == nil && seen.Before(now.Time) {
 		return errors.New("store: the database forgot what it has just stored")
 	}
 	return err
