@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINTER  := v2.15.0
 lint    := bin/golangci-lint-$(LINTER)/golangci-lint
 
-.PHONY: build demo test lint lint-tool vet chaos fuzz bench scale clean simulate packages packages-test
+.PHONY: build demo test lint lint-tool vet chaos chaos-fleet fuzz bench scale clean simulate packages packages-test
 .DEFAULT_GOAL := build
 
 # One static binary. The go command knows best whether it is out of date.
@@ -47,6 +47,13 @@ chaos:
 	@.ci/deps demo
 	FAXBOT_CHAOS_ROUNDS=$(ROUNDS) FAXBOT_CHAOS_SEED=$(SEED) FAXBOT_CHAOS_ROUND=$(ROUND) \
 		go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./controller/chaos
+
+# The same with three daemons, two switches, PostgreSQL and S3; under six minutes.
+FLEET ?= 116
+chaos-fleet:
+	@.ci/deps test
+	FAXBOT_CHAOS_FLEET=$(FLEET) FAXBOT_CHAOS_SEED=$(SEED) \
+		go test -count=1 -v -timeout 1h -run '^TestFleet$$' ./controller/chaos
 
 # Every fuzz test for FUZZTIME, one after the other.
 FUZZTIME ?= 1m

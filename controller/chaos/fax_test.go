@@ -104,14 +104,16 @@ func (r *round) choose() []*submission {
 }
 
 // next lets the number behave as its next call shall.
-func (s *submission) next(sw *simulator.Switch) {
+func (s *submission) next(r *round) {
 	calls := 0
-	for _, e := range sw.Ledger() {
-		if e.Kind == "end" && "+"+strings.TrimPrefix(e.Number, "+") == s.number {
-			calls++
+	for _, sw := range r.switches() {
+		for _, e := range sw.Ledger() {
+			if e.Kind == "end" && "+"+strings.TrimPrefix(e.Number, "+") == s.number {
+				calls++
+			}
 		}
 	}
-	sw.Script(s.number, s.outcomes[min(calls, len(s.outcomes)-1)])
+	r.script(s.number, s.outcomes[min(calls, len(s.outcomes)-1)])
 }
 
 // submit posts the fax until it is accepted.
@@ -203,6 +205,9 @@ func (r *round) look() (waiting, open int) {
 // ask is one HTTP request.
 func (r *round) ask(method, door, path string, header http.Header, body io.Reader, answer any) (int, error) {
 	address := r.daemon.at(door)
+	if r.fleet != nil {
+		address = r.fleet.at(door)
+	}
 	if address == "" {
 		return 0, errors.New("the daemon is down")
 	}

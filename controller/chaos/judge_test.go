@@ -2,14 +2,18 @@ package chaos_test
 
 import (
 	"net/http"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch/simulator"
 )
 
 // history is one call as the switch's ledger has it.
 type history struct {
+	sw                      *simulator.Switch
 	job, attempt, number    string
 	dialled, answered, done time.Time // done: the fax engine's verdict
 	ended                   time.Time // zero when the switch crashed before
@@ -24,11 +28,27 @@ type history struct {
 // history returns the calls in the order in which they were dialled.
 func (r *round) history() []*history {
 	var all []*history
+	for _, sw := range r.switches() {
+		all = append(all, r.historyOf(sw)...)
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].dialled.Before(all[j].dialled) })
+	return all
+}
+
+// historyOf returns the calls of one switch to the numbers of this round.
+func (r *round) historyOf(sw *simulator.Switch) []*history {
+	var all []*history
 	by := map[string]*history{}
-	for _, e := range r.sw.Ledger() {
+	ours := func(number string) bool {
+		return slices.ContainsFunc(r.faxes, func(s *submission) bool { return s.number == "+"+strings.TrimPrefix(number, "+") })
+	}
+	for _, e := range sw.Ledger() {
+		if r.fleet != nil && !ours(e.Number) {
+			continue
+		}
 		h := by[e.UUID]
 		if h == nil {
-			h = &history{}
+			h = &history{sw: sw}
 			by[e.UUID] = h
 			all = append(all, h)
 		}
@@ -46,7 +66,6 @@ func (r *round) history() []*history {
 			h.ended, h.cause = e.Time, e.Cause
 		}
 	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].dialled.Before(all[j].dialled) })
 	return all
 }
 
@@ -58,7 +77,7 @@ func (r *round) over(h *history) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.crashes {
-		if c.at.After(h.dialled) {
+		if c.sw == h.sw && c.at.After(h.dialled) {
 			return c.at
 		}
 	}
@@ -202,10 +221,10 @@ func (r *round) unknowable(h *history) bool {
 	defer r.mu.Unlock()
 	for _, c := range r.crashes {
 		switch {
-		case c.at.Before(h.answered):
+		case c.sw != h.sw || c.at.Before(h.answered):
 		case h.done.IsZero() || h.done.After(c.at.Add(-20*time.Millisecond)):
 			return true // there is no record
-		case !c.kept && (c.at.Sub(h.done) < news || r.daemon.wasBlind(h.done.Add(-20*time.Millisecond), c.at)):
+		case !c.kept && (c.at.Sub(h.done) < news || r.wasBlind(h.done.Add(-20*time.Millisecond), c.at)):
 			return true
 		}
 	}

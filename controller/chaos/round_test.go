@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,10 +37,12 @@ type round struct {
 	commands *wire
 	calls    *wire
 	daemon   *daemon
+	fleet    *stand // of a round with several hosts; the four above are those of the first
 	faxes    []*submission
 	struck   chan struct{} // closed when the fault has happened
 	cleanup  []func()
-	evidence string // of what went wrong
+	evidence string        // of what went wrong
+	outage   time.Duration // how long something is broken
 
 	mu       sync.Mutex
 	crashes  []crash
@@ -49,6 +52,7 @@ type round struct {
 
 // crash is a restart of the switch.
 type crash struct {
+	sw   *simulator.Switch
 	at   time.Time
 	kept bool // mod_db's table survived
 }
@@ -196,7 +200,7 @@ func (r *round) perform() {
 	r.faxes = r.choose()
 	r.fault.arm(r)
 	for _, s := range r.faxes {
-		r.sw.Script(s.number, s.outcomes[0])
+		r.script(s.number, s.outcomes[0])
 		r.work.Add(1)
 		go func() { defer r.work.Done(); r.submit(s) }()
 	}
@@ -234,12 +238,49 @@ func (r *round) after(d time.Duration, do func()) {
 }
 
 // restart is a crash and a new start of the switch.
-func (r *round) restart(keep bool) {
+func (r *round) restart(keep bool) { r.crash(r.sw, keep) }
+
+func (r *round) crash(sw *simulator.Switch, keep bool) {
 	r.mu.Lock()
-	r.crashes = append(r.crashes, crash{time.Now(), keep})
+	r.crashes = append(r.crashes, crash{sw, time.Now(), keep})
 	r.mu.Unlock()
-	r.daemon.darken()
-	r.sw.Restart(keep)
+	for _, d := range r.daemons() {
+		d.darken()
+	}
+	sw.Restart(keep)
+}
+
+func (r *round) switches() []*simulator.Switch {
+	if r.fleet != nil {
+		return r.fleet.switches
+	}
+	return []*simulator.Switch{r.sw}
+}
+
+func (r *round) daemons() []*daemon {
+	if r.fleet != nil {
+		return r.fleet.daemons
+	}
+	return []*daemon{r.daemon}
+}
+
+// up counts the calls that are up.
+func (r *round) up() (n int) {
+	for _, sw := range r.switches() {
+		n += sw.Calls()
+	}
+	return n
+}
+
+// wasBlind says that at some instant between the two a daemon heard nothing.
+func (r *round) wasBlind(from, to time.Time) bool {
+	return slices.ContainsFunc(r.daemons(), func(d *daemon) bool { return d.wasBlind(from, to) })
+}
+
+func (r *round) script(number string, o simulator.Outcome) {
+	for _, sw := range r.switches() {
+		sw.Script(number, o)
+	}
 }
 
 // wait returns true when every fax has come to an end. It makes the faxes that
@@ -254,7 +295,7 @@ func (r *round) wait(limit time.Duration) bool {
 		if open == 0 || waiting < open {
 			calm = time.Now()
 		}
-		if open > 0 && waiting == open && (r.sw.Calls() == 0 || time.Since(calm) > hangUpTime) {
+		if open > 0 && waiting == open && (r.up() == 0 || time.Since(calm) > hangUpTime) {
 			r.makeDue()
 			calm = time.Now()
 		}
@@ -268,11 +309,11 @@ const hangUpTime = 8 * time.Second
 // hangUps waits until no call is left. The daemon hangs up those that stay up
 // by themselves, unless it dies first: then that is left to the switch.
 func (r *round) hangUps() {
-	for end := time.Now().Add(hangUpTime); r.sw.Calls() > 0 && time.Now().Before(end); {
+	for end := time.Now().Add(hangUpTime); r.up() > 0 && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	for _, h := range r.history() {
-		if r.over(h).IsZero() && h.judged && !r.daemon.wasBlind(h.done, h.done.Add(hangUpTime/2)) {
+		if r.over(h).IsZero() && h.judged && !r.wasBlind(h.done, h.done.Add(hangUpTime/2)) {
 			r.complain(wrong, "call %s is still up, %s after its fax ended", h.attempt, time.Since(h.done))
 		}
 	}
@@ -291,7 +332,11 @@ func (r *round) hasStruck() bool {
 // has the daemon notice: by a restart, or by a link that comes up.
 func (r *round) makeDue() {
 	for _, s := range r.faxes {
-		s.next(r.sw)
+		s.next(r)
+	}
+	if r.fleet != nil {
+		r.releaseAll()
+		return
 	}
 	if err := r.alter("UPDATE jobs SET due_at = 1 WHERE state IN ('queued', 'retry'); UPDATE destinations SET rest_until = NULL"); err != nil {
 		return // the next look tries again

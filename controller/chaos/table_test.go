@@ -8,8 +8,9 @@ import (
 
 // table counts rounds and broken promises by fault.
 type table struct {
-	mu   sync.Mutex
-	rows map[string]*row
+	mu    sync.Mutex
+	names []string // in their order
+	rows  map[string]*row
 }
 
 type row struct {
@@ -21,9 +22,14 @@ type row struct {
 func newTable() *table {
 	t := &table{rows: map[string]*row{}}
 	for _, f := range faults {
-		t.rows[f.name] = &row{}
+		t.row(f.name)
 	}
 	return t
+}
+
+func (t *table) row(name string) {
+	t.names = append(t.names, name)
+	t.rows[name] = &row{}
 }
 
 func (t *table) skip(f fault, why string) {
@@ -53,13 +59,13 @@ func (t *table) String() string {
 	var b strings.Builder
 	var sum row
 	b.WriteString("| Fault | Rounds | Lost | Doubled | Wrong |\n|---|---:|---:|---:|---:|\n")
-	for _, f := range faults {
-		row := t.rows[f.name]
+	for _, name := range t.names {
+		row := t.rows[name]
 		if row.why != "" && row.rounds == 0 {
-			fmt.Fprintf(&b, "| %s | not run: %s | | | |\n", f.name, row.why)
+			fmt.Fprintf(&b, "| %s | not run: %s | | | |\n", name, row.why)
 			continue
 		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", f.name, row.rounds, row.broken[lost], row.broken[doubled], row.broken[wrong])
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", name, row.rounds, row.broken[lost], row.broken[doubled], row.broken[wrong])
 		sum.rounds += row.rounds
 		for i, n := range row.broken {
 			sum.broken[i] += n

@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"bytes"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -10,8 +11,10 @@ import (
 // wire is a TCP proxy between daemon and switch. It knows the words of the
 // event socket well enough to do something exactly when they pass.
 type wire struct {
+	address  string // where it listens
 	listener net.Listener
-	target   func() string // "" while nothing listens there
+	target   func() string // "" while nothing listens there; a path is a Unix socket
+	held     sync.RWMutex  // for writing: nothing passes
 	caller   side          // whom those who connect want to reach
 
 	mu    sync.Mutex
@@ -42,22 +45,67 @@ type trap struct {
 }
 
 func newWire(caller side, target func() string) (*wire, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	w := &wire{listener: l, target: target, caller: caller, open: map[net.Conn]struct{}{}}
-	w.work.Add(1)
-	go w.accept()
-	return w, nil
+	return newWireAt("127.0.0.1:0", caller, target)
 }
 
-func (w *wire) addr() string { return w.listener.Addr().String() }
+// newWireAt listens at an address, or at a path.
+func newWireAt(address string, caller side, target func() string) (*wire, error) {
+	w := &wire{address: address, target: target, caller: caller, open: map[net.Conn]struct{}{}}
+	return w, w.listen()
+}
+
+func (w *wire) listen() error {
+	l, err := net.Listen(network(w.address), w.address)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listener, w.address = l, l.Addr().String()
+	w.work.Add(1)
+	go w.accept(l)
+	return nil
+}
+
+func network(address string) string {
+	if strings.HasPrefix(address, "/") {
+		return "unix"
+	}
+	return "tcp"
+}
+
+func (w *wire) addr() string { return w.address }
 
 func (w *wire) close() {
-	w.listener.Close()
-	w.cut()
+	w.shut()
 	w.work.Wait()
+}
+
+// shut breaks every connection and refuses new ones, until listen is called.
+func (w *wire) shut() {
+	w.mu.Lock()
+	w.listener.Close()
+	w.mu.Unlock()
+	w.cut()
+}
+
+// hold lets nothing pass until free is called, and breaks nothing.
+func (w *wire) hold() (free func()) {
+	w.held.Lock()
+	return sync.OnceFunc(w.held.Unlock)
+}
+
+// disarm takes the traps away.
+func (w *wire) disarm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.traps = nil
+}
+
+// stream is a TCP or a Unix connection.
+type stream interface {
+	net.Conn
+	CloseWrite() error
 }
 
 // cut breaks every connection.
@@ -75,10 +123,10 @@ func (w *wire) set(t *trap) {
 	w.traps = append(w.traps, t)
 }
 
-func (w *wire) accept() {
+func (w *wire) accept(l net.Listener) {
 	defer w.work.Done()
 	for {
-		from, err := w.listener.Accept()
+		from, err := l.Accept()
 		if err != nil {
 			return
 		}
@@ -86,21 +134,24 @@ func (w *wire) accept() {
 		go func() {
 			defer w.work.Done()
 			defer from.Close()
-			w.join(from.(*net.TCPConn))
+			w.join(from.(stream))
 		}()
 	}
 }
 
 // join connects from, who called, with the target.
-func (w *wire) join(from *net.TCPConn) {
+func (w *wire) join(from stream) {
 	sprung, _ := w.spring(w.caller, nil, nil)
 	run(sprung)
-	conn, err := net.DialTimeout("tcp", w.target(), 5*time.Second)
+	target := w.target()
+	conn, err := net.DialTimeout(network(target), target, 5*time.Second)
 	if err != nil {
-		_ = from.SetLinger(0) // as if nobody had listened
+		if tcp, is := from.(*net.TCPConn); is {
+			_ = tcp.SetLinger(0) // as if nobody had listened
+		}
 		return
 	}
-	to := conn.(*net.TCPConn)
+	to := conn.(stream)
 	w.mu.Lock()
 	w.open[from], w.open[to] = struct{}{}, struct{}{}
 	w.mu.Unlock()
@@ -122,7 +173,7 @@ func (w *wire) join(from *net.TCPConn) {
 }
 
 // pump passes bytes on until an end is closed.
-func (w *wire) pump(from, to *net.TCPConn, toward side) {
+func (w *wire) pump(from, to stream, toward side) {
 	defer to.CloseWrite() //nolint:errcheck // the peer may be dead
 	var seen []byte
 	chunk := make([]byte, 16<<10)
@@ -137,7 +188,10 @@ func (w *wire) pump(from, to *net.TCPConn, toward side) {
 			if lose {
 				return
 			}
-			if _, err := to.Write(chunk[:n]); err != nil {
+			w.held.RLock()
+			_, err := to.Write(chunk[:n])
+			w.held.RUnlock()
+			if err != nil {
 				return
 			}
 			if toward == toDaemon {

@@ -91,7 +91,7 @@ func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result,
 		if a.State == fax.AttemptEnded {
 			return ErrAlreadyEnded
 		}
-		if by := result.Witnesses.Decided; a.Host != s.host && (by == fax.ByInquiry || by == fax.ByDaemon || by == "") {
+		if by := result.Witnesses.Decided; a.Host != s.host && (by == fax.ByInquiry || by == fax.ByDaemon) {
 			return ErrAdopted
 		}
 		a.State, a.Result, a.EndedAt = fax.AttemptEnded, result, time.Now()

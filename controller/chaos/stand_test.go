@@ -1,0 +1,227 @@
+package chaos_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"faxbot/controller/document/bucket/buckettest"
+	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/store/pgtest"
+
+	_ "github.com/lib/pq" // to make retries due
+)
+
+// stand is a fleet: PostgreSQL, an S3 server, switches, and daemons in processes
+// of their own, with a wire wherever two of them talk. Rounds come one after the
+// other.
+type stand struct {
+	dir      string
+	postgres *pgtest.Server
+	bucket   *buckettest.Server
+	switches []*simulator.Switch
+	daemons  []*daemon
+	commands [][]*wire // by daemon and switch
+	calls    []*wire   // by daemon
+	database []*wire   // by daemon
+	lucky    atomic.Uint32
+
+	mended sync.WaitGroup // what faults have broken for a while
+}
+
+var switchNames = []string{"west", "east"}
+
+const hosts = 3
+
+// newStand makes a fleet, or skips the test where a server is missing.
+func newStand(t *testing.T, seed uint64) *stand {
+	t.Helper()
+	s := &stand{dir: t.TempDir(), bucket: buckettest.RunT(t)}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if s.postgres, err = pgtest.Start(pgtest.Quick); err != nil {
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.postgres.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	for i, name := range switchNames {
+		sw, err := simulator.New(simulator.Config{
+			Speed: 60, Seed: seed + uint64(i), LedgerPath: filepath.Join(s.dir, name+".ledger"), StatePath: filepath.Join(s.dir, name+".state"),
+		})
+		check(err)
+		ctx, end := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- sw.Run(ctx) }()
+		t.Cleanup(func() { end(); <-ended })
+		s.switches = append(s.switches, sw)
+	}
+	for i := range hosts {
+		check(s.addDaemon(t, i, seed))
+	}
+	for _, d := range s.daemons {
+		check(d.start())
+	}
+	return s
+}
+
+func (s *stand) addDaemon(t *testing.T, i int, seed uint64) error {
+	d := &daemon{program: program}
+	at, err := url.Parse(s.postgres.URL)
+	if err != nil {
+		return err
+	}
+	const socket = ".s.PGSQL.5432"
+	real := filepath.Join(at.Query().Get("host"), socket)
+	near := filepath.Join(s.dir, fmt.Sprint("pg", i))
+	if err := os.Mkdir(near, 0o700); err != nil {
+		return err
+	}
+	database, err := newWireAt(filepath.Join(near, socket), toSwitch, func() string { return real })
+	if err != nil {
+		return err
+	}
+	t.Cleanup(database.close)
+	calls, err := newWire(toDaemon, func() string { return d.at(forSockets) })
+	if err != nil {
+		return err
+	}
+	t.Cleanup(calls.close)
+	var commands []*wire
+	var list []string
+	for n, sw := range s.switches {
+		w, err := newWire(toSwitch, sw.Addr)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(w.close)
+		commands = append(commands, w)
+		list = append(list, fmt.Sprintf("%s=%s socket=%s", switchNames[n], w.addr(), calls.addr()))
+	}
+	query := at.Query()
+	query.Set("host", near)
+	at.RawQuery = query.Encode()
+	log, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("daemon%d.log", i)))
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { log.Close() })
+	luck := rand.New(rand.NewPCG(seed, uint64(i)<<32))
+	d.log, d.pause = log, func() time.Duration { return time.Duration(luck.IntN(4000)) * time.Millisecond }
+	b := s.bucket.Config
+	d.env = []string{
+		"API_KEY=" + apiKey, "FREESWITCH_HOOK_SECRET=" + hookSecret, "FAXBOT_SWITCHES=" + strings.Join(list, "; "),
+		"STORAGE_BACKEND=s3", "S3_BUCKET=" + b.Name, "S3_REGION=" + b.Region, "S3_ENDPOINT_URL=" + b.Endpoint,
+		"AWS_ACCESS_KEY_ID=" + b.AccessKey, "AWS_SECRET_ACCESS_KEY=" + b.SecretKey,
+	}
+	d.args = []string{
+		"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
+		"--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s", "--lease=2s",
+		"--database-url=" + at.String(), "--data-dir=" + filepath.Join(s.dir, fmt.Sprint("documents", i)),
+		"--host=" + fmt.Sprint("host", i), "--log-format=json", "--log-level=debug",
+	}
+	t.Cleanup(d.close)
+	s.daemons, s.calls = append(s.daemons, d), append(s.calls, calls)
+	s.commands, s.database = append(s.commands, commands), append(s.database, database)
+	return nil
+}
+
+// at is an address of a daemon that is up, of each in turn.
+func (s *stand) at(door string) string {
+	for range hosts {
+		if address := s.daemons[s.lucky.Add(1)%hosts].at(door); address != "" {
+			return address
+		}
+	}
+	return ""
+}
+
+// wires are all between daemons and switches.
+func (s *stand) wires() []*wire {
+	all := append([]*wire(nil), s.calls...)
+	for _, of := range s.commands {
+		all = append(all, of...)
+	}
+	return all
+}
+
+// for a while something is broken, and then mended.
+func (s *stand) breakFor(d time.Duration, mend func()) {
+	s.mended.Add(1)
+	go func() {
+		defer s.mended.Done()
+		time.Sleep(d)
+		mend()
+	}()
+}
+
+// stop has a daemon stand still.
+func (s *stand) stop(i int, d time.Duration) {
+	s.daemons[i].darken()
+	s.daemons[i].signal(syscall.SIGSTOP)
+	s.breakFor(d, func() {
+		s.daemons[i].signal(syscall.SIGCONT)
+		s.daemons[i].lighten()
+	})
+}
+
+// stopPostgres has all its processes stand still.
+func (s *stand) stopPostgres(d time.Duration) error {
+	text, err := os.ReadFile(filepath.Join(s.postgres.Dir(), "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	main, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil {
+		return err
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", main, main))
+	if err != nil {
+		return err
+	}
+	all := []int{main}
+	for _, word := range strings.Fields(string(children)) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			all = append(all, pid)
+		}
+	}
+	for _, pid := range all {
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // one may have ended
+	}
+	s.breakFor(d, func() {
+		for _, pid := range all {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+	})
+	return nil
+}
+
+// alter changes the database behind everybody's back.
+func (s *stand) alter(query string) error {
+	db, err := sql.Open("postgres", s.postgres.URL)
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(query)
+	return errors.Join(err, db.Close())
+}
