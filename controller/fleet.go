@@ -19,30 +19,18 @@ const defaultLease = 30 * time.Second
 // silence is how long a host may say nothing before others take it for gone.
 func (c *Controller) silence() time.Duration { return c.config.Lease }
 
-// fleet is what this host knows of the others. One goroutine keeps it.
-type fleet struct {
-	renewed time.Time // when the leases of our calls were renewed
-	steady  time.Time // since when that has succeeded without a gap
-}
-
-// keepLeases renews what is ours and looks after what is nobody's any more.
-// While the database was away from all, all leases have ended; so a host takes
-// calls of others only after it could renew its own for a whole lease.
-func (c *Controller) keepLeases(ctx context.Context, f *fleet, now time.Time) {
+// keepLeases renews what is ours and looks after what is nobody's any more, not
+// at once after the start: perhaps the database was away from all.
+func (c *Controller) keepLeases(ctx context.Context, now time.Time) {
 	if err := c.store.Renew(ctx, c.config.Lease); err != nil {
 		if ctx.Err() == nil {
 			c.log.Error("the leases of running calls could not be renewed", "error", err)
 		}
-		f.steady = time.Time{}
 		return
 	}
-	if f.steady.IsZero() || elapsed(f.renewed, now) > c.config.Lease {
-		f.steady = now
-	}
-	f.renewed = now
 	c.letGo(ctx)
 	c.meet(ctx)
-	if elapsed(f.steady, now) >= c.config.Lease && !c.isDraining() {
+	if now.Sub(c.since) >= c.config.Lease && !c.isDraining() {
 		c.adopt(ctx)
 	}
 }

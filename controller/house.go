@@ -15,7 +15,6 @@ import (
 func (c *Controller) keepHouse(ctx context.Context) error {
 	tick := time.NewTicker(c.config.Lease / 3)
 	defer tick.Stop()
-	var others fleet
 	c.meet(ctx)
 	for {
 		select {
@@ -26,7 +25,7 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 		now := time.Now()
 		c.hangUpUnwanted(ctx)
 		c.dismiss()
-		c.keepLeases(ctx, &others, now)
+		c.keepLeases(ctx, now)
 		var expired []fax.Job
 		err := c.spareSleepers(ctx, now)
 		if err == nil {
