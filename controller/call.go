@@ -331,6 +331,9 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 		c.spawn(func() { c.purge(c.life, job.ID) })
 	}
 	c.metrics.ended(c, job, attempt)
+	if k.on.ended(k.id, r.Cause) {
+		k.log.Warn("a switch takes calls again", "switch", k.on.name)
+	}
 	k.log.Info("call ended", "cause", r.Cause, "code", r.Code, "text", r.Text, "hangup_cause", r.HangupCause,
 		"pages", r.Pages, "fax_state", job.State, "confirmed", job.Confirmed, "of", job.Pages)
 	c.bus.Publish(events.Notice{At: time.Now(), Job: job, Attempt: attempt, Line: line})
@@ -340,6 +343,7 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 // its number is not free, and hangs it up should it stay (upstream issue 3044).
 func (k *call) seeOff() {
 	defer k.c.leave(k)
+	var away time.Time // since when the switch does not answer
 	// By then the call's own connection, if it has one, has hung it up.
 	for pause := 3 * time.Second; ; pause = time.Second / 2 {
 		sleep(k.c.life, pause)
@@ -350,8 +354,14 @@ func (k *call) seeOff() {
 			return
 		}
 		if alive, err := k.on.link.Exists(string(k.id)); err != nil {
+			if away.IsZero() {
+				away = time.Now()
+			}
+			if _, lost := k.forsaken(time.Since(away)); lost {
+				return
+			}
 			continue
-		} else if !alive {
+		} else if away = (time.Time{}); !alive {
 			return
 		}
 		if err := k.on.link.Kill(string(k.id)); err != nil {

@@ -133,10 +133,10 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 		freed: map[fax.Number]time.Time{}, since: time.Now(),
 	}
 	ctl.policy.Store(policy)
-	ctl.setSwitches(policy.Switches)
 	listener.Record(policy.RecordCalls)
 	ctl.gateways = newGateways(policy.gateways(), c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
+	ctl.setSwitches(policy.Switches)
 	if err := errors.Join(ctl.checkSockets(), ctl.checkDocumentURL()); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

@@ -25,6 +25,7 @@ type metrics struct {
 	conflicts  prometheus.Counter
 	reconciled prometheus.Counter
 	adopted    prometheus.Counter
+	restarts   *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
@@ -65,6 +66,9 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 			Name: "faxbot_adoptions_total", Help: "Calls that this host took over from another one.",
 		}),
 	}
+	m.restarts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "faxbot_switch_restarts_total", Help: "Times that a switch was found to be another process than before.",
+	}, []string{"switch"})
 	m.faxes.WithLabelValues(string(fax.Done))
 	m.faxes.WithLabelValues(string(fax.Failed))
 	for _, result := range []string{"made", "refused", "failed"} {
@@ -79,7 +83,7 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 	free := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "faxbot_documents_free_bytes", Help: "Free on the disk of the document folder; -1 when it cannot be asked.",
 	}, func() float64 { return float64(c.docs.Free()) })
-	reg.MustRegister(free, m.faxes, m.converted, c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, m.adopted, live, jobsByState{c})
+	reg.MustRegister(free, m.faxes, m.converted, c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, m.adopted, m.restarts, &c.switches, live, jobsByState{c})
 	return m
 }
 

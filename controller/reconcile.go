@@ -35,7 +35,14 @@ func (c *Controller) takeUp(ctx context.Context) error {
 
 // linked is called each time the link has come up: whatever was said on it
 // meanwhile is lost, so every call that is not connected to us is looked into.
-func (c *Controller) linked(e *exchange, _ string) {
+func (c *Controller) linked(e *exchange, core string) {
+	if crashes, rests := e.met(core, time.Now()); crashes > 0 {
+		c.metrics.restarts.WithLabelValues(e.name).Inc()
+		c.log.Warn("a switch was started anew; its calls are judged by what it has recorded", "switch", e.name, "times_lately", crashes)
+		if !rests.IsZero() {
+			c.log.Error("a switch restarts again and again; it gets no calls for a while, then one to see whether it works", "switch", e.name, "until", rests)
+		}
+	}
 	c.spawn(func() {
 		c.probeRecords(e)
 		for _, k := range c.snapshot() {
@@ -98,6 +105,7 @@ func (k *call) search(ctx context.Context) {
 	// a clock that has been set since.
 	started := time.Now()
 	c.metrics.reconciled.Inc()
+	var away time.Time // since when the switch does not answer
 	for gone := 0; ctx.Err() == nil; {
 		k.mu.Lock()
 		done, silent := k.ending || k.conn != nil, time.Since(k.heardAt)
@@ -123,9 +131,16 @@ func (k *call) search(ctx context.Context) {
 		switch {
 		case err != nil:
 			gone = 0
+			if away.IsZero() {
+				away = time.Now()
+			}
+			if r, lost := k.forsaken(time.Since(away)); lost {
+				k.conclude(r)
+				return
+			}
 			sleep(ctx, askAgain/2+rand.N(askAgain))
 		case alive:
-			gone = 0
+			gone, away = 0, time.Time{}
 			switch {
 			case (unwanted || silent > patience) && !k.isOurs(ctx):
 				k.release()
@@ -145,6 +160,7 @@ func (k *call) search(ctx context.Context) {
 			}
 			sleep(ctx, askAlive/2+rand.N(askAlive))
 		default:
+			away = time.Time{}
 			if err := k.readRecord(); err != nil {
 				gone = 0
 				sleep(ctx, askAgain)
@@ -166,6 +182,29 @@ func (k *call) search(ctx context.Context) {
 // elsewhere says that the link has moved, so that the switch it leads to knows
 // nothing of the call.
 func (k *call) elsewhere() bool { return k.on.link.Address() != k.at }
+
+// forsaken is the result of a call whose switch has not answered for so long. One
+// that was not told to send, and that the switch was heard to dial, can ring no
+// longer, and would be turned away should it connect. Of another one nobody can
+// know: perhaps the switch comes back and does.
+func (k *call) forsaken(away time.Duration) (r fax.Result, lost bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r = k.verdict.result(k.attempt.Parameters.StartPage, k.job.Pages)
+	r.Witnesses = fax.Testimony{Decided: fax.ByInquiry}
+	switch {
+	case !k.verdict.begun && k.attempt.State != fax.AttemptCreated && away > k.policy.Ring+4*k.policy.Grace:
+		r.Cause, r.Text = fax.Switch, "the switch has not answered since; nothing was sent"
+	case away <= 240*k.policy.Grace: // an hour
+		return r, false
+	case k.verdict.begun:
+		r.Cause, r.Text = fax.Unknown, "the switch has not answered for so long that nobody can know how the call ended"
+	default:
+		r.Cause, r.Text = fax.Switch, "the switch has not answered since; nothing was sent"
+	}
+	k.verdict.ended = true // or as good as that
+	return r, true
+}
 
 // patience is how long the call may be alive without a sign of life. k.mu is
 // held.

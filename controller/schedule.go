@@ -114,6 +114,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 		c.gateways.placed(one.Attempt, now)
 		k := c.newCall(one.Job, one.Attempt)
 		k.claimedAt = now
+		k.on.placed(k.id)
 		c.enter(k)
 		c.metrics.wait.Observe(now.Sub(one.Job.DueAt).Seconds())
 		c.spawn(k.dial)

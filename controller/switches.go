@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -14,6 +15,8 @@ import (
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
 	"faxbot/dialplan"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Switch is a FreeSWITCH that this host serves.
@@ -122,13 +125,71 @@ type exchange struct {
 	as      Switch // as the policy has it; the link may still be elsewhere
 	wanted  bool   // it is in the policy; else calls of it are left, or were
 	records bool   // it keeps records of calls (mod_db)
-	end     context.CancelFunc
+	core    string // its process, as of the last time the link came up
+	crashes []time.Time
+	breaker
+	end context.CancelFunc
 }
 
 func (e *exchange) settings() Switch {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.as
+}
+
+// A switch that was started anew so often within that time rests.
+const (
+	tripAfterCrashes = 3
+	crashesWithin    = 10 * time.Minute
+	shortestQuiet    = time.Minute
+	longestQuiet     = 15 * time.Minute
+)
+
+// met notes which process the link has found. It returns how often the switch
+// has been started anew lately, when it has, and until when it rests.
+func (e *exchange) met(core string, now time.Time) (crashes int, rests time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := e.core
+	if e.core = core; before == "" || before == core {
+		return 0, time.Time{}
+	}
+	e.crashes = slices.DeleteFunc(append(e.crashes, now), func(at time.Time) bool { return now.Sub(at) > crashesWithin })
+	if len(e.crashes) >= tripAfterCrashes || !e.works() {
+		e.rest(now)
+	}
+	return len(e.crashes), e.restUntil
+}
+
+// room says how many calls it may get now.
+func (e *exchange) room(now time.Time) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.breaker.room(now, math.MaxInt)
+}
+
+func (e *exchange) placed(id fax.AttemptID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.breaker.placed(id)
+}
+
+// ended hears what a call came to; true when the switch works again.
+func (e *exchange) ended(id fax.AttemptID, c fax.Cause) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.breaker.ended(id) || c == fax.Switch || c == fax.Unknown || c == fax.Withdrawn || c == fax.Document {
+		return false
+	}
+	e.mend()
+	e.crashes = nil
+	return true
+}
+
+func (e *exchange) resting(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.works() && now.Before(e.restUntil)
 }
 
 func (e *exchange) isWanted() bool {
@@ -194,7 +255,8 @@ func (c *Controller) setSwitches(list []Switch) {
 }
 
 func (c *Controller) newExchange(s Switch) *exchange {
-	e := &exchange{name: s.Name, as: s}
+	e := &exchange{name: s.Name, as: s, breaker: breaker{shortest: shortestQuiet, longest: longestQuiet}}
+	c.metrics.restarts.WithLabelValues(s.Name)
 	config := c.config.Link
 	config.Name, config.Address, config.Password = s.Name, s.Address, s.Password
 	e.link = freeswitch.NewLink(config, c.heardOnLink, func(core string) { c.linked(e, core) })
@@ -270,10 +332,10 @@ func (c *Controller) serves(name string) bool {
 	return e != nil && e.link.Up() == nil
 }
 
-// usable are the switches that may be told to dial now, the preferred first.
+// usable are the switches that may be told to dial, the preferred first.
 func (c *Controller) usable() []*exchange {
 	return slices.DeleteFunc(c.switches.all(), func(e *exchange) bool {
-		return !e.isWanted() || c.moving(e) || e.link.Up() != nil
+		return !e.isWanted() || c.moving(e) || e.link.Up() != nil || e.resting(time.Now())
 	})
 }
 
@@ -289,6 +351,9 @@ func (c *Controller) moving(e *exchange) bool {
 	if c.liveOn(e) > 0 && e.link.Up() == nil {
 		return true
 	}
+	e.mu.Lock()
+	e.core = "" // another switch, perhaps
+	e.mu.Unlock()
 	e.link.Move(next.Address, next.Password)
 	return false
 }
@@ -313,9 +378,10 @@ func reached(usable []*exchange) func(gateway string) bool {
 
 // choice is which switch gets a call.
 type choice struct {
-	usable []*exchange
-	calls  map[string]int // by switch: under way on this host, and planned
-	free   map[string]int // by switch; what is not in it has no limit
+	usable  []*exchange
+	calls   map[string]int // by switch: under way on this host, and planned
+	planned map[string]int // of these
+	free    map[string]int // by switch; what is not in it has no limit
 }
 
 func (c *Controller) choice(usable []*exchange) choice {
@@ -330,9 +396,10 @@ func (c *Controller) choice(usable []*exchange) choice {
 
 // among has the choice know of calls that are about to be made.
 func (ch choice) among(planned map[fax.JobID]fax.Attempt, free map[string]int) choice {
-	ch.calls, ch.free = maps.Clone(ch.calls), free
+	ch.calls, ch.planned, ch.free = maps.Clone(ch.calls), map[string]int{}, free
 	for _, a := range planned {
 		ch.calls[a.Switch]++
+		ch.planned[a.Switch]++
 	}
 	return ch
 }
@@ -346,6 +413,12 @@ func limits(list []*exchange) map[string]int {
 		}
 	}
 	return of
+}
+
+// room says that the switch may get one more call than are planned.
+func (ch choice) room(e *exchange) bool {
+	left, limited := ch.free[e.name]
+	return !(limited && left <= 0) && e.room(time.Now()) > ch.planned[e.name]
 }
 
 // of returns the switch with the fewest calls that has the gateway and a line;
@@ -363,8 +436,7 @@ func (ch choice) of(gateway string, previous []fax.Attempt) *exchange {
 		return ch.calls[e.name] < ch.calls[best.name]
 	}
 	for _, e := range ch.usable {
-		left, limited := ch.free[e.name]
-		if e.settings().Has(gateway) && !(limited && left <= 0) && better(e) {
+		if e.settings().Has(gateway) && ch.room(e) && better(e) {
 			best = e
 		}
 	}
@@ -389,4 +461,26 @@ func (c *Controller) checkSockets() error {
 		}
 	}
 	return nil
+}
+
+var switchDesc = prometheus.NewDesc("faxbot_switch_state", "1 for the state that a switch is in.", []string{"switch", "state"}, nil)
+
+// Describe implements prometheus.Collector.
+func (x *exchanges) Describe(ch chan<- *prometheus.Desc) { ch <- switchDesc }
+
+// Collect implements prometheus.Collector.
+func (x *exchanges) Collect(ch chan<- prometheus.Metric) {
+	now := time.Now()
+	for _, e := range x.all() {
+		e.mu.Lock()
+		is := e.state(now)
+		e.mu.Unlock()
+		for _, state := range []string{"working", "resting", "probing"} {
+			v := 0.0
+			if state == is {
+				v = 1
+			}
+			ch <- prometheus.MustNewConstMetric(switchDesc, prometheus.GaugeValue, v, e.name, state)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package controller_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -171,5 +172,74 @@ func TestParseSwitches(t *testing.T) {
 		if _, err := controller.ParseSwitches(text, "x"); fax.ProblemOf(err) != fax.Invalid || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// A switch that restarts again and again gets no calls; the others go on.
+func TestARestlessSwitchRests(t *testing.T) {
+	t.Parallel()
+	h, west, _ := twoSwitches(t, nil)
+	if h.gauge("faxbot_switch_state", "working") != 1 {
+		t.Error("a switch that works does not")
+	}
+	for n := range 3 {
+		west.Restart(true)
+		eventually(t, "the restart is seen", func() bool { return h.gauge("faxbot_switch_restarts_total", "west") == float64(n+1) })
+	}
+	eventually(t, "the link is up again", func() bool { return h.gauge("faxbot_link_up", "west") == 1 })
+	if h.switchState("west", "resting") != 1 || h.switchState("east", "working") != 1 {
+		t.Error("it does not rest")
+	}
+	for _, number := range []string{"15551230070", "15551230071", "15551230072"} {
+		if _, attempts := h.until(h.submit(number, 1), fax.Done); attempts[0].Switch != "east" {
+			t.Errorf("%+v", attempts)
+		}
+	}
+}
+
+func (h *house) switchState(name, state string) float64 {
+	h.t.Helper()
+	families, err := h.metrics.Gather()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if l := m.GetLabel(); f.GetName() == "faxbot_switch_state" && l[1].GetValue() == name && l[0].GetValue() == state {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	h.t.Fatalf("no state %s of %s", state, name)
+	return 0
+}
+
+// A call on a switch that has gone for good, and that was not told to send, ends;
+// its fax goes out over another one.
+func TestForsakenCall(t *testing.T) {
+	t.Parallel()
+	h, west, east := twoSwitches(t, func(_, b *controller.Switch, p *controller.Policy) {
+		p.Gateways, b.Gateways = gatewaysNamed("first,second"), []string{"second"}
+		p.Ring, p.Grace = 2*time.Second, 250*time.Millisecond
+	})
+	const number = "15551230073"
+	west.Script(number, simulator.Outcome{Line: simulator.RingsOn})
+	id := h.submit(number, 1)
+	h.until(id, fax.Dialing)
+	eventually(t, "it rings", func() bool { return len(dialled(west)) == 1 })
+	h.apply(func(p *controller.Policy) {
+		p.Gateways, p.Ring, p.Grace = gatewaysNamed("first,second"), 2*time.Second, 250*time.Millisecond
+		p.Switches = []controller.Switch{
+			{Name: "west", Address: west.Addr(), Password: "wrong"},
+			{Name: "east", Address: east.Addr(), Password: "ClueCon", Gateways: []string{"second"}},
+		}
+	})
+	job, attempts := h.until(id, fax.Retry)
+	if job.Cause != fax.Switch || !strings.Contains(attempts[0].Result.Text, "nothing was sent") {
+		t.Errorf("%+v %+v", job, attempts)
+	}
+	h.release(id)
+	if _, attempts := h.until(id, fax.Done); attempts[1].Switch != "east" || attempts[1].Gateway != "second" {
+		t.Errorf("%+v", attempts)
 	}
 }
