@@ -30,8 +30,12 @@ func FuzzAdmit(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { db.Close() })
-	c := &Controller{life: f.Context(), store: db, log: slog.New(slog.DiscardHandler), switches: exchanges{list: []*exchange{{}}}, calls: map[fax.AttemptID]*call{}}
-	c.metrics = newMetrics(prometheus.NewRegistry(), c)
+	registry, log := prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
+	c := &Controller{
+		config: Config{Link: freeswitch.LinkConfig{Logger: log, Metrics: freeswitch.NewMetrics(registry)}},
+		life:   f.Context(), store: db, log: log, calls: map[fax.AttemptID]*call{},
+	}
+	c.metrics = newMetrics(registry, c)
 	f.Fuzz(func(t *testing.T, uuid, attempt, said string) {
 		k := c.newCall(fax.Job{ID: fax.NewJobID()}, fax.Attempt{ID: id, Token: token})
 		c.calls[id] = k
