@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINTER  := v2.15.0
 lint    := bin/golangci-lint-$(LINTER)/golangci-lint
 
-.PHONY: build demo test lint lint-tool vet chaos chaos-fleet fuzz bench scale clean simulate packages packages-test
+.PHONY: build demo test lint lint-tool vet chaos chaos-fleet fuzz bench scale clean simulate packages packages-test upgrade-test
 .DEFAULT_GOAL := build
 
 # One static binary. The go command knows best whether it is out of date.
@@ -91,6 +91,13 @@ packages: build
 packages-test:
 	@.ci/deps packages
 	contrib/package/try.sh
+
+# The daemon of another commit beside this one over one database: OLD=v1.2.0. As
+# root.
+OLD ?= HEAD~1
+upgrade-test:
+	@.ci/deps test
+	contrib/upgrade/try.sh $(OLD)
 
 clean:
 	rm -rf bin

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/store/pgtest"
 )
 
 // slowly begins a write that ends when release is called.
@@ -135,5 +136,45 @@ func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
 		if want := "The database cannot store the fax now: " + c.want; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v", c.query, err)
 		}
+	}
+}
+
+// A server with too few connections refuses some work, loses none and does none
+// twice.
+func TestTooManyConnections(t *testing.T) {
+	t.Parallel()
+	small, err := pgtest.Start(pgtest.Quick, "-c max_connections=8")
+	if err != nil {
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := small.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := database{small.URL}.open(t, "a")
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var accepted []fax.JobID
+	refused := 0
+	for range 10 * connections {
+		wg.Go(func() {
+			job, _, err := s.Create(t.Context(), newJob(), Idempotency{})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				accepted = append(accepted, job.ID)
+				return
+			}
+			refused++
+			wantProblem(t, err, fax.Unavailable)
+		})
+	}
+	wg.Wait()
+	for _, id := range accepted {
+		s.find(t, id)
+	}
+	if n := must(s.Count(t.Context(), Filter{}))(t); n != len(accepted) || n == 0 || refused == 0 {
+		t.Errorf("%d faxes; %d accepted, %d refused", n, len(accepted), refused)
 	}
 }
