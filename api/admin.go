@@ -19,6 +19,7 @@ func (a *API) adminRoutes() []route {
 		{"GET /admin/fax-jobs/{id}/attempts/{attempt}/recording", keysManage, a.recording},
 		{"GET /admin/health-status", keysManage, a.adminHealth},
 		{"GET /admin/overview", keysManage, a.overview},
+		{"GET /admin/hosts", keysManage, a.hosts},
 		{"GET /admin/statistics", keysManage, a.statistics},
 		{"GET /admin/db-status", keysManage, a.adminDatabase},
 		a.diagnosis(),

@@ -15,16 +15,18 @@ type breaker struct {
 	restUntil time.Time     // zero while it works
 	rests     int           // in a row, for their length
 	probe     fax.AttemptID // the call that finds out; "" for none
+	changed   time.Time     // when it began to rest, or to work again
+	told      time.Time     // which change the other hosts know of
 }
 
 func (b *breaker) works() bool { return b.restUntil.IsZero() }
 
 func (b *breaker) rest(now time.Time) {
-	b.restUntil = now.Add(min(b.longest, b.shortest<<min(b.rests, 10)))
+	b.restUntil, b.changed = now.Add(min(b.longest, b.shortest<<min(b.rests, 10))), now
 	b.rests++
 }
 
-func (b *breaker) mend() { b.restUntil, b.rests = time.Time{}, 0 }
+func (b *breaker) mend(now time.Time) { b.restUntil, b.rests, b.changed = time.Time{}, 0, now }
 
 // room says how many new calls it may get now; many while it works.
 func (b *breaker) room(now time.Time, many int) int {

@@ -101,16 +101,45 @@ func (c *Controller) meet(ctx context.Context) {
 		}
 		return
 	}
+	peers := slices.DeleteFunc(hosts, func(h store.Host) bool { return h.Name == c.store.Host() })
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.peers = slices.DeleteFunc(hosts, func(h store.Host) bool { return h.Name == c.store.Host() })
+	c.peers = peers
+	c.mu.Unlock()
+	dial := 1
+	for _, h := range peers {
+		if !h.Draining && slices.ContainsFunc(h.Switches, func(s store.SwitchReported) bool { return s.Up }) {
+			dial++
+		}
+	}
+	c.gateways.among(dial)
+	if err := c.shareRests(ctx); err != nil && ctx.Err() == nil {
+		c.log.Error("which gateways rest could not be shared with the other hosts", "error", err)
+	}
 }
 
-// Hosts are those that share the database and live, by their names, this one
-// among them.
-func (c *Controller) Hosts(ctx context.Context) ([]store.Host, error) {
+// shareRests tells the other hosts which gateways rest here, and has those rest
+// here that rest there. The latest word of any host counts. After a rest each
+// host tries with a call of its own.
+func (c *Controller) shareRests(ctx context.Context) error {
+	if err := c.store.SetRests(ctx, c.gateways.changed()); err != nil {
+		return err
+	}
+	rests, err := c.store.Rests(ctx)
+	if err == nil {
+		c.gateways.learn(rests)
+	}
+	return err
+}
+
+// remembered is how long a host is listed that says nothing any more.
+const remembered = 7 * 24 * time.Hour
+
+// Fleet lists the hosts that share the database, by their names, this one among
+// them, and says which of them live.
+func (c *Controller) Fleet(ctx context.Context) (list []store.Host, alive func(store.Host) bool, err error) {
 	c.meet(ctx)
-	return c.store.Hosts(ctx, c.silence())
+	list, err = c.store.Hosts(ctx, remembered)
+	return list, func(h store.Host) bool { return h.Silent <= c.silence() }, err
 }
 
 func (c *Controller) report() store.Report {

@@ -40,8 +40,8 @@ func TestCallConnectsToAnotherHost(t *testing.T) {
 		c.Switches[0].Advertise = "127.0.0.1:1" // nobody listens there
 	})
 	eventually(t, "the hosts have met", func() bool {
-		hosts, err := first.Hosts(t.Context())
-		return err == nil && len(hosts) == 2 && hosts[1].Switches[0].Up
+		hosts, alive, err := first.Fleet(t.Context())
+		return err == nil && len(hosts) == 2 && alive(hosts[1]) && hosts[1].Switches[0].Up
 	})
 	id := first.submit("15551230080", 2)
 	job, attempts := second.until(id, fax.Done)
@@ -54,4 +54,13 @@ func TestCallConnectsToAnotherHost(t *testing.T) {
 	eventually(t, "the first host has let go", func() bool { return first.figure("faxbot_live_calls") == 0 })
 	second.apply(func(*controller.Policy) {})
 	first.until(first.submit("15551230080", 1), fax.Done) // the number is free
+}
+
+// A gateway that fails for one host rests for the others, too, and its calls per
+// second are shared among them.
+func TestARestIsShared(t *testing.T) {
+	t.Parallel()
+	first, second := newPair(t, simulator.Config{Speed: 200, Gateways: []string{"other"}}, nil)
+	first.until(first.submit("15551230081", 1), fax.Retry) // no such gateway
+	eventually(t, "it rests for the other host", func() bool { return second.gauge("faxbot_gateway_state", "misconfigured") == 1 })
 }

@@ -7,6 +7,7 @@ import (
 
 	"faxbot/controller/fax"
 	"faxbot/controller/plan"
+	"faxbot/controller/store"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
@@ -18,8 +19,9 @@ import (
 type gateways struct {
 	log *slog.Logger
 
-	mu   sync.Mutex
-	list []*gate
+	mu    sync.Mutex
+	list  []*gate
+	hosts int // that share the calls per second; 0 counts as 1
 }
 
 // gate is one gateway. It works while failures is small.
@@ -27,7 +29,8 @@ type gate struct {
 	breaker
 	name     string
 	channels int
-	pace     *rate.Limiter
+	cps      float64       // of all hosts together
+	pace     *rate.Limiter // of this one
 
 	failures      int // calls in a row that it could not take
 	misconfigured bool
@@ -53,16 +56,34 @@ func (gs *gateways) set(list []Gateway) {
 	defer gs.mu.Unlock()
 	next := make([]*gate, len(list))
 	for i, g := range list {
-		limit, burst := rate.Limit(g.CPS), max(1, int(g.CPS/10))
 		next[i] = gs.find(g.Name)
 		if next[i] == nil {
-			next[i] = &gate{name: g.Name, pace: rate.NewLimiter(limit, burst), breaker: breaker{shortest: shortestRest, longest: longestRest}}
+			next[i] = &gate{name: g.Name, pace: rate.NewLimiter(rate.Limit(g.CPS), max(1, int(g.CPS/10))), breaker: breaker{shortest: shortestRest, longest: longestRest}}
 		}
-		next[i].channels = g.Channels
-		next[i].pace.SetLimit(limit)
-		next[i].pace.SetBurst(burst)
+		next[i].channels, next[i].cps = g.Channels, g.CPS
+		next[i].share(gs.hosts)
 	}
 	gs.list = next
+}
+
+// among has so many hosts share the calls per second, each an equal part. What
+// one does not use the others do not get.
+func (gs *gateways) among(hosts int) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if gs.hosts == hosts {
+		return
+	}
+	gs.hosts = hosts
+	for _, g := range gs.list {
+		g.share(hosts)
+	}
+}
+
+func (g *gate) share(hosts int) {
+	part := g.cps / float64(max(1, hosts))
+	g.pace.SetLimit(rate.Limit(part))
+	g.pace.SetBurst(max(1, int(part/10)))
 }
 
 // state is a word for metrics and people.
@@ -170,8 +191,40 @@ func (gs *gateways) ended(a fax.Attempt, c fax.Cause, now time.Time) {
 		if !g.works() {
 			gs.log.Warn("a gateway takes calls again", "gateway", g.name)
 			g.misconfigured = false
-			g.mend()
+			g.mend(now)
 		}
+	}
+}
+
+// changed are the gateways that began to rest, or to work again, since it was
+// asked last.
+func (gs *gateways) changed() []store.Rest {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	var list []store.Rest
+	for _, g := range gs.list {
+		if g.breaker.changed.After(g.told) {
+			g.told = g.breaker.changed
+			list = append(list, store.Rest{Gateway: g.name, Until: g.restUntil, Rests: g.rests, Misconfigured: g.misconfigured, Changed: g.breaker.changed})
+		}
+	}
+	return list
+}
+
+// learn takes over what other hosts have found out since.
+func (gs *gateways) learn(rests []store.Rest) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, r := range rests {
+		g := gs.find(r.Gateway)
+		if g == nil || !r.Changed.After(g.breaker.changed) {
+			continue
+		}
+		if g.works() && !r.Until.IsZero() {
+			gs.log.Warn("a gateway rests, because it failed for another host", "gateway", g.name, "until", r.Until)
+		}
+		g.restUntil, g.rests, g.misconfigured, g.failures = r.Until, r.Rests, r.Misconfigured, 0
+		g.breaker.changed, g.told = r.Changed, r.Changed
 	}
 }
 
@@ -210,7 +263,7 @@ func (gs *gateways) queue(names []string) (q plan.Queue) {
 	for _, name := range names {
 		if g := gs.find(name); g != nil {
 			q.Lines += g.channels
-			q.CPS += float64(g.pace.Limit())
+			q.CPS += g.cps
 		}
 	}
 	return q

@@ -114,3 +114,37 @@ func TestGatewaysReplaced(t *testing.T) {
 		t.Error("a still rests")
 	}
 }
+
+// What hosts find out of a gateway they tell each other, the latest word counts;
+// its calls per second are shared.
+func TestGatewaysAreShared(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	list := []Gateway{{Name: "a", Channels: 10, CPS: 100}}
+	here, there := newGateways(list, slog.New(slog.DiscardHandler)), newGateways(list, slog.New(slog.DiscardHandler))
+	here.ended(callThrough("a"), fax.Misconfigured, now)
+	told := here.changed()
+	if len(told) != 1 || len(here.changed()) != 0 {
+		t.Fatalf("%+v", told)
+	}
+	there.learn(told)
+	if a := there.find("a"); a.state(now) != "misconfigured" || a.room(now) != 0 || len(there.changed()) != 0 {
+		t.Errorf("%+v", a)
+	}
+	later := now.Add(time.Minute)
+	there.ended(callThrough("a"), fax.OK, later)
+	here.learn(there.changed())
+	there.learn(told) // old news
+	for _, gs := range []*gateways{here, there} {
+		if a := gs.find("a"); a.state(later) != "working" {
+			t.Errorf("%+v", a)
+		}
+	}
+	here.among(4)
+	if limit := float64(here.find("a").pace.Limit()); limit != 25 {
+		t.Errorf("%v calls per second for one of four hosts", limit)
+	}
+	if q := here.queue([]string{"a"}); q.CPS != 100 {
+		t.Errorf("all together place %v", q.CPS)
+	}
+}

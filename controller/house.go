@@ -39,6 +39,9 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 			c.metrics.over(job)
 			c.bus.Publish(events.Notice{At: now, Job: job})
 		}
+		if err := c.store.ForgetHosts(ctx, remembered); err != nil && ctx.Err() == nil {
+			c.log.Error("hosts that are gone could not be forgotten", "error", err)
+		}
 		if err := c.store.ForgetOld(ctx, now.Add(-plan.Memory)); err != nil && ctx.Err() == nil {
 			c.log.Error("what is known of numbers that nobody calls any more could not be erased", "error", err)
 		}

@@ -73,7 +73,7 @@ func (gs *gateways) states(now time.Time) []GatewayState {
 	list := make([]GatewayState, len(gs.list))
 	for i, g := range gs.list {
 		list[i] = GatewayState{
-			Gateway: Gateway{Name: g.name, Channels: g.channels, CPS: float64(g.pace.Limit())},
+			Gateway: Gateway{Name: g.name, Channels: g.channels, CPS: g.cps},
 			State:   g.state(now), RestUntil: g.restUntil,
 		}
 	}

@@ -181,7 +181,7 @@ func (e *exchange) ended(id fax.AttemptID, c fax.Cause) bool {
 	if !e.breaker.ended(id) || c == fax.Switch || c == fax.Unknown || c == fax.Withdrawn || c == fax.Document {
 		return false
 	}
-	e.mend()
+	e.mend(time.Now())
 	e.crashes = nil
 	return true
 }

@@ -36,6 +36,7 @@ type commands struct {
 	Plan     planCommand     `cmd:"" group:"Client" help:"Tell what will happen to a fax, and why."`
 	Number   numberCommand   `cmd:"" group:"Client" help:"Show what calls to a number have taught, by gateway, or have it forgotten."`
 	Keys     keysCommand     `cmd:"" group:"Client" help:"Make, list, rotate and revoke API keys."`
+	Hosts    hostsCommand    `cmd:"" group:"Client" help:"List the daemons that share the database, and what they serve."`
 	Webhooks webhooksCommand `cmd:"" group:"Client" help:"Have others told of every fax; replay what was given up."`
 	MCP      mcpCommand      `cmd:"" name:"mcp" group:"Client" help:"Let an assistant on this machine send faxes (Model Context Protocol over stdio)."`
 	Doctor   doctorCommand   `cmd:"" help:"Find out whether faxes can be sent and, where not, what to mend."`

@@ -80,6 +80,54 @@ func (s *Store) ForgetHosts(ctx context.Context, silent time.Duration) error {
 	})
 }
 
+// Rest is what the hosts know of a gateway together.
+type Rest struct {
+	Gateway       string
+	Until         time.Time // zero while it works
+	Rests         int       // in a row
+	Misconfigured bool
+	Changed       time.Time // by the clock of the host that found out
+}
+
+// SetRests stores what this host has found out; what another one has found out
+// later stays.
+func (s *Store) SetRests(ctx context.Context, rests []Rest) error {
+	if len(rests) == 0 {
+		return nil
+	}
+	return s.commit(ctx, func(ctx context.Context, tx session) error {
+		for _, r := range rests {
+			_, err := tx.ExecContext(ctx, `INSERT INTO breakers (kind, name, rest_until, rests, misconfigured, changed_at)
+				VALUES ('gateway', ?, ?, ?, ?, ?)
+				ON CONFLICT (kind, name) DO UPDATE SET rest_until = excluded.rest_until, rests = excluded.rests,
+					misconfigured = excluded.misconfigured, changed_at = excluded.changed_at
+				WHERE breakers.changed_at < excluded.changed_at`,
+				r.Gateway, at(r.Until), r.Rests, r.Misconfigured, at(r.Changed))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Rests are those of all hosts.
+func (s *Store) Rests(ctx context.Context) ([]Rest, error) {
+	var rows []struct {
+		Name          string `db:"name"`
+		Until         moment `db:"rest_until"`
+		Rests         int    `db:"rests"`
+		Misconfigured bool   `db:"misconfigured"`
+		Changed       moment `db:"changed_at"`
+	}
+	err := s.list(ctx, &rows, `SELECT name, rest_until, rests, misconfigured, changed_at FROM breakers WHERE kind = 'gateway'`)
+	list := make([]Rest, len(rows))
+	for i, r := range rows {
+		list[i] = Rest{r.Name, r.Until.Time, r.Rests, r.Misconfigured, r.Changed.Time}
+	}
+	return list, err
+}
+
 // Own are this host's attempts that have not ended.
 func (s *Store) Own(ctx context.Context) ([]fax.AttemptID, error) {
 	var ids []fax.AttemptID
