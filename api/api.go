@@ -187,6 +187,7 @@ func (a *API) faxRoutes() []route {
 		{"GET /fax/{id}", faxRead, a.find},
 		{"DELETE /fax/{id}", faxSend, a.cancel},
 		{"POST /fax/{id}/release", faxSend, a.release},
+		{"POST /fax/{id}/hold", faxSend, a.hold},
 		{"GET /docs", "", described.docs},
 		{"GET /openapi.json", "", described.json},
 		{"GET /openapi.yaml", "", described.yaml},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -233,11 +234,20 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request, who principal) erro
 
 // release answers POST /fax/{id}/release.
 func (a *API) release(w http.ResponseWriter, r *http.Request, who principal) error {
+	return a.move(w, r, who, a.config.Controller.Release)
+}
+
+// hold answers POST /fax/{id}/hold.
+func (a *API) hold(w http.ResponseWriter, r *http.Request, who principal) error {
+	return a.move(w, r, who, a.config.Controller.Hold)
+}
+
+func (a *API) move(w http.ResponseWriter, r *http.Request, who principal, move func(context.Context, fax.JobID) (fax.Job, error)) error {
 	id, err := a.named(r, who)
 	if err != nil {
 		return err
 	}
-	job, err := a.config.Controller.Release(r.Context(), id)
+	job, err := move(r.Context(), id)
 	if err != nil {
 		return err
 	}

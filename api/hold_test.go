@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"testing"
+	"time"
 
 	"faxbot/controller/fax"
 )
@@ -27,6 +28,15 @@ func TestHold(t *testing.T) {
 	if a = s.until(id, fax.Done); a.fields["dials"] != 1.0 {
 		t.Errorf("released: %s", a.body)
 	}
+	// One that waits for its time is held back by hand.
+	later := s.submit(nil, field("to", number), field("send_at", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)), text("Hello\n")).ok(202).id()
+	s.until(later, fax.Queued)
+	hold := request{method: "POST", path: "/fax/" + later + "/hold"}
+	if a := s.do(hold).ok(200); a.fields["state"] != "held" || a.fields["cause"] != "on_hold" {
+		t.Errorf("held back: %s", a.body)
+	}
+	s.do(hold).want(409, fax.Conflict)
+	s.do(request{method: "POST", path: "/fax/" + id + "/hold"}).want(409, fax.Conflict)
 	// Sent again, the pages have been looked at.
 	s.until(s.do(request{method: "POST", path: "/fax/" + id + "/resend"}).ok(202).id(), fax.Done)
 	s.submit(nil, field("to", number), field("hold", "perhaps"), text("Hello\n")).want(422, "invalid_field", "Invalid hold: use true or false")

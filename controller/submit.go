@@ -234,6 +234,16 @@ func (c *Controller) Cancel(ctx context.Context, id fax.JobID) (fax.Job, error) 
 	return job, nil
 }
 
+// Hold keeps a job that waits for a call from being dialled until a person
+// releases it. fax.Conflict when it does not wait for a call.
+func (c *Controller) Hold(ctx context.Context, id fax.JobID) (fax.Job, error) {
+	job, err := c.store.Hold(ctx, id, fax.OnHold, fax.OnHold.Advice().Tell)
+	if err == nil {
+		c.bus.Publish(events.Notice{At: time.Now(), Job: job})
+	}
+	return job, err
+}
+
 // Release sends a held job on its way again, or makes one that waits for its
 // next call due now.
 func (c *Controller) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {

@@ -100,6 +100,7 @@ function Actions({fax}) {
   if (other) return html`<${Field} name="to" label="Send it again to" value=${to} set=${setTo} type="tel"/><${Button} kind="main" run=${again}>Send<//><button type="button" onClick=${() => setOther(false)}>Not now</button>`;
   return html`
     ${!over(fax) && !fax.cancel_requested && html`<${Button} kind="danger" confirm="Cancel this fax? A call under way is hung up." run=${() => ask('DELETE', '/fax/' + fax.id)}>Cancel<//>`}
+    ${['queued', 'retry'].includes(fax.state) && html`<${Button} run=${() => post(`/fax/${fax.id}/hold`)}>Hold<//>`}
     ${fax.state === 'held' && html`<${Button} kind="main" run=${() => post(`/fax/${fax.id}/release`)}>${fax.cause === 'on_hold' ? 'Send it' : 'Release'}<//>`}
     ${fax.state === 'retry' && html`<${Button} run=${() => post(`/fax/${fax.id}/release`)}>Call now<//>`}
     ${over(fax) && html`<button type="button" onClick=${() => setOther(true)}>Send again…</button>`}`;

@@ -187,7 +187,9 @@ trial('a failed call says why, what follows, and is called again on request', as
   await page.locator('.calls').getByText('The line was busy.').waitFor();
   await page.getByRole('heading', {name: 'What will happen'}).waitFor();
   await page.locator('.plan').getByText(/busy/).waitFor();
-  await page.getByRole('button', {name: 'Call now'}).click();
+  await page.getByRole('button', {name: 'Hold'}).click();
+  await page.locator('.status').getByText('Held').waitFor();
+  await page.getByRole('button', {name: 'Send it'}).click();
   await page.locator('.status').getByText('Delivered').waitFor();
   assert.equal(await page.locator('.calls > li').count(), 2);
 });
