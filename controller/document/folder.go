@@ -69,6 +69,8 @@ type Folder struct {
 	level  atomic.Int32 // of confinement that this system allows
 	most   atomic.Int64 // MaxBytes, as it is now
 
+	indexed atomic.Bool // there is an index of the fonts
+
 	probe  sync.Mutex
 	probed string // the text of the file that Probe made; "" before
 }
@@ -101,6 +103,7 @@ func Open(c Config) (*Folder, error) {
 	if err := f.open(); err != nil {
 		return nil, fmt.Errorf("document folder (FAX_DATA_DIR): %w", err)
 	}
+	_, _ = f.systemFonts() // whoever sends a text is told why there are none
 	return f, nil
 }
 

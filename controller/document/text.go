@@ -54,18 +54,28 @@ type typesetter struct {
 // lead is the distance of two lines, for one point of type.
 const lead = 1.2
 
-// indexRoom is more than the index of any system's fonts needs. The library
-// makes it once: when it cannot be written, this process has no fonts until it
-// ends.
+// indexRoom is more than the index of any system's fonts needs.
 const indexRoom = 4 << 20
 
-func newTypesetter(f *Folder, out *canvas) (*typesetter, error) {
-	if free, err := freeBytes(f.Dir); err == nil && free < indexRoom {
+// systemFonts are the fonts that are installed. Their index is made once: when
+// it cannot be written, the library has no fonts until the process ends. So it
+// is made when the folder is opened, and never on a disk that is full.
+func (f *Folder) systemFonts() (*fontscan.FontMap, error) {
+	if free, err := freeBytes(f.Dir); !f.indexed.Load() && err == nil && free < indexRoom {
 		return nil, unavailable("typesetting", syscall.ENOSPC)
 	}
 	fonts := fontscan.NewFontMap(quiet{})
 	if err := fonts.UseSystemFonts(filepath.Join(f.Dir, "fonts")); err != nil {
 		return nil, noFonts(err)
+	}
+	f.indexed.Store(true)
+	return fonts, nil
+}
+
+func newTypesetter(f *Folder, out *canvas) (*typesetter, error) {
+	fonts, err := f.systemFonts()
+	if err != nil {
+		return nil, err
 	}
 	fonts.SetQuery(fontscan.Query{Families: []string{"DejaVu Sans Mono", "DejaVu Sans", "monospace"}})
 	if fonts.ResolveFace('A') == nil {
