@@ -133,13 +133,23 @@ const onePage = "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n2
 func BenchmarkSubmit(b *testing.B) {
 	s := newStand(b, quiet)
 	var n atomic.Int64
+	submission := func() []byte {
+		body, kind := form(field("to", fmt.Sprintf("+1555%07d", n.Add(1))), part{"file", "fax.pdf", "application/pdf", onePage})
+		return fmt.Appendf(nil, "POST /fax HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", key, kind, len(body), body)
+	}
+	// A daemon that has just started makes its folders, files and interpreters.
+	first, err := newWire(s.public)
+	for range 500 {
+		if err == nil {
+			err = first.ask(submission(), "202")
+		}
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	first.conn.Close()
 	var m measured
-	b.Run("faxbot", func(b *testing.B) {
-		m = measure(b, s.public, "202", func() []byte {
-			body, kind := form(field("to", fmt.Sprintf("+1555%07d", n.Add(1))), part{"file", "fax.pdf", "application/pdf", onePage})
-			return fmt.Appendf(nil, "POST /fax HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", key, kind, len(body), body)
-		})
-	})
+	b.Run("faxbot", func(b *testing.B) { m = measure(b, s.public, "202", submission) })
 	fmt.Printf("FIGURE submissions %.0f per second (%d wanted; the original 9)\n", m.perSecond, submissionsWanted)
 }
 

@@ -18,14 +18,17 @@ export function Faxes({may}) {
   const [list, setList] = useState({faxes: null, next: null});
   const [error, setError] = useState(null);
   const [lost, setLost] = useState(false);
-  const asked = useRef(0);
+  const asked = useRef(0), shown = useRef(0);
 
   const address = (after) => '/fax' + query({...filter, since: day(filter.since), until: day(filter.until, true), limit: 50, after});
   const load = async () => {
     const mine = ++asked.current;
     try {
       const page = await get(address());
-      if (mine === asked.current) { setList(page); setError(null); }
+      if (mine < shown.current) return; // a later answer came first
+      shown.current = mine;
+      setList(page);
+      setError(null);
     } catch (e) {
       if (mine === asked.current) setError(e);
     }
