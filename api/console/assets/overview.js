@@ -9,6 +9,8 @@ const tones = {working: 'good', misconfigured: 'bad', resting: 'bad', probing: '
 
 export function Overview() {
   const [hours, setHours] = useState('24');
+  const [gateway, setGateway] = useState('');
+  const [cause, setCause] = useState('');
   const state = useLoad(() => get('/admin/overview'), []);
   const past = useLoad(() => get('/admin/statistics?hours=' + hours), [hours]);
   useEvery(5, state.again);
@@ -17,12 +19,18 @@ export function Overview() {
     <${Problem} error=${state.error}/>
     ${state.data && html`<${Now} of=${state.data}/>`}
     <section><h2>Calls that ended</h2>
-      <form class="filter"><${Field} name="hours" label="In the last" value=${hours} set=${setHours} options=${[['24', 'day'], ['168', 'week'], ['720', '30 days']]}/></form>
+      <form class="filter"><${Field} name="hours" label="In the last" value=${hours} set=${setHours} options=${[['24', 'day'], ['168', 'week'], ['720', '30 days']]}/>
+        <${Field} name="gateway" label="Gateway" value=${gateway} set=${setGateway} options=${[['', 'All'], ...names(past.data, 'gateway').map((g) => [g, g])]}/>
+        <${Field} name="cause" label="Not delivered for" value=${cause} set=${setCause} options=${[['', 'Any cause'], ...names(past.data, 'cause').filter((c) => c !== 'ok').map((c) => [c, causes[c] ?? c])]}/></form>
       <${Problem} error=${past.error}/>
-      ${past.data && html`<${Past} of=${past.data} hours=${Number(hours)}/>`}
+      ${past.data && html`<${Past} hours=${Number(hours)} of=${{...past.data, periods: past.data.periods.filter((p) =>
+        (!gateway || p.gateway === gateway) && (!cause || p.cause === cause || p.cause === 'ok'))}}/>`}
     </section>
   <//>`;
 }
+
+// names are the different words of a field.
+const names = (data, field) => [...new Set((data?.periods ?? []).map((p) => p[field]))].sort();
 
 function Now({of: {open, alarms, gateways, switches, queue_age_seconds: age}}) {
   const live = open.dialing + open.sending;
@@ -71,7 +79,7 @@ function Past({of: {since, periods}, hours}) {
   const reasons = sum(periods.filter((p) => p.cause !== 'ok'), (p) => p.cause);
   return html`
     <h3>Calls per ${unit}: delivered and not</h3>
-    <${Bars} slots=${slots.map((s) => ({at: s.at, parts: [['good', s.good], ['bad', s.bad]], title: `${s.good} delivered, ${s.bad} not`}))} label=${`Calls per ${unit}`}/>
+    <${Bars} slots=${slots.map((s) => ({at: s.at, parts: [['good', s.good], ['bad', s.bad]], title: `${s.good} delivered, ${s.bad} not: ${percent(s.good, s.good + s.bad)}`}))} label=${`Calls per ${unit}`}/>
     <h3>Pages per ${unit}</h3>
     <${Bars} slots=${slots.map((s) => ({at: s.at, parts: [['good', s.pages]], title: `${s.pages} pages`}))} label=${`Pages per ${unit}`}/>
     <h3>By gateway</h3><${Table} caption="By gateway" head=${['Gateway', '#Calls', '#Delivered', '#Pages']}>${sum(periods, (p) => p.gateway).map((g) => row(g, g.key))}<//>

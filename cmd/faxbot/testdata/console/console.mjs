@@ -362,6 +362,21 @@ trial('settings are stored and taken back; those of the environment are not touc
   await page.getByText('FAX_HEADER').first().waitFor();
 });
 
+trial('charts of one gateway and one cause', async () => {
+  const {id} = await rest('POST', '/fax', {to: '+1555991001', file: pages(1)}); // unallocated
+  await signIn();
+  await go('fax/' + id);
+  await page.locator('.status').getByText('Failed').waitFor();
+  await go('overview');
+  const bars = page.getByRole('img', {name: 'Calls per hour'});
+  await page.getByLabel('Not delivered for').selectOption('bad_number');
+  await page.getByRole('region', {name: 'By cause'}).getByText('Wrong number').waitFor();
+  assert.equal(await page.getByRole('region', {name: 'By cause'}).locator('tbody tr').count(), 1);
+  assert.ok(await bars.locator('rect.bad').count() > 0);
+  await page.getByLabel('Gateway', {exact: true}).selectOption('gw_signalwire');
+  await page.getByRole('region', {name: 'By gateway'}).getByText('gw_signalwire').waitFor();
+});
+
 trial('by keyboard alone', async () => {
   await page.goto(base + '/');
   await page.locator('input:focus').waitFor(); // without a click
