@@ -38,18 +38,12 @@ func (a *API) live(w http.ResponseWriter, r *http.Request, who principal) error 
 	defer leave()
 	notices := a.config.Controller.Notices().Listen(liveNotice)
 	defer notices.Close()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx
-	ctx, cancel := context.WithTimeout(r.Context(), maxStream)
-	defer cancel()
 	read := func(ctx context.Context, id fax.JobID) (fax.Job, error) {
 		job, _, _, err := a.config.Controller.Look(ctx, id)
 		return job, err
 	}
 	l := liveList{who: who, notices: notices, read: read, emit: a.emitter(w, r)}
-	if err := l.run(ctx); err != nil && ctx.Err() == nil {
-		a.log.Debug("an event stream ended early", "error", err)
-	}
+	a.stream(w, r, a.log, l.run)
 	return nil
 }
 

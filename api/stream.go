@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -95,15 +96,20 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, who principal) erro
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
+	s := stream{job: id, read: read, notices: notices.C, emit: a.emitter(w, r)}
+	a.stream(w, r, a.log.With("fax", id), s.run)
+	return nil
+}
+
+// stream answers with the events that run sends, for as long as a stream lasts.
+func (a *API) stream(w http.ResponseWriter, r *http.Request, log *slog.Logger, run func(context.Context) error) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx
 	ctx, cancel := context.WithTimeout(r.Context(), maxStream)
 	defer cancel()
-	s := stream{job: id, read: read, notices: notices.C, emit: a.emitter(w, r)}
-	if err := s.run(ctx); err != nil && ctx.Err() == nil {
-		a.log.Debug("an event stream ended early", "fax", id, "error", err)
+	if err := run(ctx); err != nil && ctx.Err() == nil {
+		log.Debug("an event stream ended early", "error", err)
 	}
-	return nil
 }
 
 // emitter writes events as long as the key of the request is good: whose key is

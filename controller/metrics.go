@@ -123,16 +123,21 @@ func (q queueAge) Describe(ch chan<- *prometheus.Desc) { ch <- ageDesc }
 func (q queueAge) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	due, waits, err := q.c.store.NextDue(ctx, time.Unix(0, 0)) // the first of all
+	age, err := q.c.queueAge(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(ageDesc, err)
 		return
 	}
-	age := 0.0
-	if waits {
-		age = max(0, time.Since(due).Seconds())
+	ch <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, age.Seconds())
+}
+
+// queueAge is how long the longest due fax waits for its call; 0 when none does.
+func (c *Controller) queueAge(ctx context.Context) (time.Duration, error) {
+	due, waits, err := c.store.NextDue(ctx, time.Unix(0, 0)) // the first of all
+	if err != nil || !waits {
+		return 0, err
 	}
-	ch <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, age)
+	return max(0, time.Since(due)), nil
 }
 
 // jobsByState counts open jobs when it is asked, so that the figure is the

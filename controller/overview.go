@@ -40,26 +40,23 @@ const deadCounted = 100
 func (c *Controller) Overview(ctx context.Context) (Overview, error) {
 	now := time.Now()
 	o := Overview{Gateways: c.gateways.states(now)}
-	live := map[string]int{}
+	live, on := map[string]int{}, map[*exchange]int{}
 	for _, k := range c.snapshot() {
 		live[k.snapshot().Gateway]++
+		on[k.on]++
 	}
 	for i, g := range o.Gateways {
 		o.Gateways[i].Live = live[g.Name]
 	}
 	for _, e := range c.switches.all() {
-		o.Switches = append(o.Switches, SwitchState{e.name, e.link.Address(), e.link.Up(), c.liveOn(e), e.settings().Channels})
+		o.Switches = append(o.Switches, SwitchState{e.name, e.link.Address(), e.link.Up(), on[e], e.settings().Channels})
 	}
 	var err error
 	if o.Open, err = c.store.Stats(ctx); err != nil {
 		return o, err
 	}
-	due, waits, err := c.store.NextDue(ctx, time.Unix(0, 0)) // the first of all
-	if err != nil {
+	if o.Waits, err = c.queueAge(ctx); err != nil {
 		return o, err
-	}
-	if waits {
-		o.Waits = max(0, now.Sub(due))
 	}
 	dead, err := c.store.Outbox().Dead(ctx, deadCounted)
 	o.Dead = len(dead)

@@ -177,15 +177,17 @@ func (a *administration) Trial(texts map[string]*string) (controller.Policy, []a
 			values[name] = *text
 		}
 	}
-	_, _, before := a.layers.put(a.stored.Values)
-	s, _, flaws := a.layers.put(values)
-	return s.policy(), fresh(flaws, before), nil
+	s, flaws := a.judge(values)
+	return s.policy(), flaws, nil
 }
 
-// fresh are the flaws that were not there before. What was wrong already is not
-// a change's doing, and must not keep anybody from mending it bit by bit.
-func fresh(flaws, before []api.Flaw) []api.Flaw {
-	return slices.DeleteFunc(flaws, func(f api.Flaw) bool { return slices.Contains(before, f) })
+// judge makes the settings of what would be stored, and says what is wrong with
+// them that is not wrong already: that is not a change's doing, and must not
+// keep anybody from mending it bit by bit.
+func (a *administration) judge(values map[string]string) (settings, []api.Flaw) {
+	_, _, before := a.layers.put(a.stored.Values)
+	s, _, flaws := a.layers.put(values)
+	return s, slices.DeleteFunc(flaws, func(f api.Flaw) bool { return slices.Contains(before, f) })
 }
 
 // Site implements api.Settings.
@@ -211,11 +213,9 @@ func (a *administration) Change(ctx context.Context, texts map[string]*string, d
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, _, before := a.layers.put(a.stored.Values)
 	var flaws []api.Flaw
 	judge := func(all map[string]string) error {
-		_, _, flaws = a.layers.put(all)
-		flaws = fresh(flaws, before)
+		_, flaws = a.judge(all)
 		if len(flaws) > 0 || dry {
 			return errFlawed
 		}
