@@ -92,9 +92,7 @@ packages-test:
 	@.ci/deps packages
 	contrib/package/try.sh
 
-# The daemon of another commit beside this one over one database: OLD=v1.2.0. As
-# root.
-OLD ?= HEAD~1
+# The last release, or OLD=COMMIT, beside this one over one database.
 upgrade-test:
 	@.ci/deps test
 	contrib/upgrade/try.sh $(OLD)

@@ -1,15 +1,25 @@
 #!/bin/bash
-# try.sh COMMIT runs the daemon of that commit and the one of this tree side by
-# side over one new PostgreSQL, each at one simulated switch, and has both send
-# faxes: an upgrade of one host after the other. As root; make upgrade-test.
+# try.sh [COMMIT] runs the daemon of that commit and the one of this tree side by
+# side over one new PostgreSQL, both at one simulated switch, and has both send
+# faxes: an upgrade of one host after the other. Without a COMMIT it is the last
+# release, or while there is none the last commit with an older schema.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-old=${1:?usage: try.sh COMMIT}
+newest=$(ls controller/store/migrations/*.sql | tail -1)
+old=${1:-$(git describe --tags --match 'v[0-9]*' --abbrev=0 HEAD~1 2>/dev/null || git log -1 --format=%H~1 --diff-filter=A -- "$newest")}
+if ! git rev-parse -q --verify "$old^{commit}" >/dev/null; then
+	echo "this clone has no commit \"$old\": fetch the history, or name another one" >&2
+	exit 1
+fi
 bin=$(dirname "$(ls -d /usr/lib/postgresql/*/bin/pg_ctl | tail -1)")
 dir=$(mktemp -d)
 chmod 755 "$dir"
 pids=()
-as_postgres() { (cd "$dir" && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); }
+as_postgres() { # which refuses to be root
+	local as=()
+	[ "$(id -u)" != 0 ] || as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+	(cd "$dir" && "${as[@]}" "$@")
+}
 finish() {
 	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null || true
 	wait || true
@@ -19,7 +29,7 @@ finish() {
 trap finish EXIT
 
 mkdir "$dir/source" "$dir/pg"
-chown postgres "$dir/pg"
+[ "$(id -u)" != 0 ] || chown postgres "$dir/pg"
 git archive "$old" | tar -x -C "$dir/source"
 (cd "$dir/source" && go build -o "$dir/old" ./cmd/faxbot)
 go build -o "$dir/new" ./cmd/faxbot
@@ -57,7 +67,9 @@ send() { # HOST NUMBER
 		sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')")
 }
 printf 'Page one\fPage two\n' >"$dir/fax.txt"
+tables() { as_postgres "$bin/psql" -h "$dir/pg" -U faxbot -Atc 'SELECT max(version_id) FROM faxbot_schema' postgres; }
 serve old
+schema=$(tables)
 send old +15551000001
 serve new # which brings the tables up to date
 for n in 2 3 4 5 6; do
@@ -77,5 +89,5 @@ done
 dials=$(grep -c '"dial"' "$dir/ledger")
 [ "$dials" = ${#faxes[@]} ] || { echo "$dials calls for ${#faxes[@]} faxes" >&2; exit 1; }
 ! grep level=ERROR "$dir/old.log" "$dir/new.log" || exit 1
-echo "${#faxes[@]} faxes delivered, $dials calls; by host:" \
+echo "$old (schema $schema) beside this tree (schema $(tables)): ${#faxes[@]} faxes delivered, $dials calls; by host:" \
 	"$(as_postgres "$bin/psql" -h "$dir/pg" -U faxbot -Atc "SELECT string_agg(host || ' ' || n, ', ') FROM (SELECT host, count(*) AS n FROM attempts GROUP BY host) AS a" postgres)"
