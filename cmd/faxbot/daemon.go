@@ -102,14 +102,12 @@ func (d *daemon) open(ctx context.Context, s settings) (err error) {
 	if d.internal.listener, err = d.listen("--internal-listen (FAXBOT_INTERNAL_LISTEN)", s.Inside.Listen); err != nil {
 		return err
 	}
-	copies, err := s.Storage.bucket()
+	kept, err := s.documents()
 	if err != nil {
 		return err
 	}
-	d.documents, err = document.Open(document.Config{
-		Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Bucket: copies, Logger: d.log,
-	})
-	if err != nil {
+	kept.Logger = d.log
+	if d.documents, err = document.Open(kept); err != nil {
 		return err
 	}
 	d.closers = append(d.closers, d.documents)

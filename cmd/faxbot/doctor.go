@@ -144,13 +144,12 @@ func (s settings) patient() (p doctor.Patient, done func()) {
 		Premises: s.premises(false),
 		Database: func(ctx context.Context) (string, error) { return databaseStands(ctx, string(s.Storage.DatabaseURL)) },
 		Documents: func() (*document.Folder, error) {
-			copies, err := s.Storage.bucket()
+			kept, err := s.documents()
 			if err != nil {
 				return nil, err
 			}
-			folder, err = document.Open(document.Config{
-				Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Bucket: copies, Spare: -1, Logger: slog.New(slog.DiscardHandler),
-			})
+			kept.Spare, kept.Logger = -1, slog.New(slog.DiscardHandler)
+			folder, err = document.Open(kept)
 			return folder, err
 		},
 		Switch:   config.Link,

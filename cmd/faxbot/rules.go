@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -61,7 +62,8 @@ var rules = map[string]validator.Func{
 		_, err := webhook.ParseSecret(f.Field().String())
 		return err == nil
 	},
-	"word": func(f validator.FieldLevel) bool { return isWord(f.Field().String()) },
+	"program": func(f validator.FieldLevel) bool { return isProgram(f.Field().String()) },
+	"word":    func(f validator.FieldLevel) bool { return isWord(f.Field().String()) },
 }
 
 // advice says what a rule wants; %s is its parameter. One with its parameter
@@ -87,6 +89,7 @@ var advice = map[string]string{
 	"required_if Backend s3": "set it to the name of a bucket, or leave out --storage-backend (STORAGE_BACKEND)",
 	"fetchurl":               "use the address of --internal-listen as FreeSWITCH reaches it, for instance http://10.0.0.5:8081",
 	"http_url":               "use an address like https://fax.example.net",
+	"program":                "use the name of a program in PATH, or a path from / on",
 	"word":                   "use visible characters without spaces",
 	"oneof":                  "use one of: %s",
 	"min":                    "use at least %s",
@@ -231,6 +234,11 @@ func isListen(s string) bool {
 	host, port, err := net.SplitHostPort(s)
 	n, perr := strconv.ParseUint(port, 10, 16)
 	return err == nil && perr == nil && n <= 65535 && !strings.ContainsAny(host, " /")
+}
+
+// isProgram knows what leads to the same program from every folder.
+func isProgram(s string) bool {
+	return filepath.IsAbs(s) || s != "" && s == filepath.Base(s) && s != "." && s != ".."
 }
 
 func isWord(s string) bool {

@@ -111,11 +111,16 @@ func (h *house) ask(method, url, contentType string, body io.Reader) (int, statu
 
 func (h *house) submit(to string) (int, status) {
 	h.t.Helper()
+	return h.submitFile(to, "fax.pdf", testFax)
+}
+
+func (h *house) submitFile(to, name string, content []byte) (int, status) {
+	h.t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	file, err := form.CreateFormFile("file", "fax.pdf")
+	file, err := form.CreateFormFile("file", name)
 	if err == nil {
-		_, err = file.Write(testFax)
+		_, err = file.Write(content)
 	}
 	if err != nil {
 		h.t.Fatal(err)

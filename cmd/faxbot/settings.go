@@ -11,6 +11,7 @@ import (
 
 	"faxbot/api"
 	"faxbot/controller"
+	"faxbot/controller/document"
 	"faxbot/controller/document/bucket"
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
@@ -29,6 +30,7 @@ type settings struct {
 	HTTP    httpSettings    `embed:"" group:"HTTP"`
 	Inside  insideSettings  `embed:"" group:"HTTP"`
 	Storage storageSettings `embed:"" group:"Storage"`
+	Drawing drawingSettings `embed:"" group:"Programs that read documents"`
 	Switch  switchSettings  `embed:"" group:"FreeSWITCH"`
 	Socket  socketSettings  `embed:"" group:"Socket to which FreeSWITCH connects answered calls"`
 	Fax     faxSettings     `embed:"" group:"Faxes"`
@@ -76,6 +78,14 @@ type storageSettings struct {
 	Session     secret        `name:"aws-session-token" env:"AWS_SESSION_TOKEN" apply:"never" placeholder:"TOKEN" help:"Of temporary credentials."`
 	Host        string        `name:"host" env:"FAXBOT_HOST" placeholder:"NAME" validate:"omitempty,max=100,word" apply:"never" help:"Names this daemon among those that share the database; stays the same over restarts (the host's name)."`
 	Lease       time.Duration `name:"lease" default:"30s" env:"FAXBOT_LEASE" placeholder:"TIME" validate:"min=1s,max=10m" apply:"never" help:"After such a silence of a host the others take its calls over; the same on all hosts (${default})."`
+}
+
+// drawingSettings are never those that are stored: no request decides what
+// programs are run.
+type drawingSettings struct {
+	Ghostscript string `name:"ghostscript" env:"FAXBOT_GHOSTSCRIPT" apply:"never" placeholder:"PROGRAM" validate:"omitempty,program" help:"Draws PDFs (gs)."`
+	MuPDF       string `name:"mupdf" env:"FAXBOT_MUPDF" apply:"never" placeholder:"PROGRAM|none" validate:"omitempty,program" help:"Draws plain PDFs faster; without it, or with none, Ghostscript draws all of them (mutool)."`
+	LibreOffice string `name:"libreoffice" env:"FAXBOT_LIBREOFFICE" apply:"never" placeholder:"PROGRAM|none" validate:"omitempty,program" help:"Makes PDFs of office documents; without it, or with none, these are refused (soffice, or libreoffice)."`
 }
 
 type switchSettings struct {
@@ -160,6 +170,16 @@ func (s storageSettings) bucket() (*bucket.Bucket, error) {
 		Name: s.Bucket, Prefix: s.Prefix, Region: s.Region, Endpoint: s.Endpoint, KMSKey: s.KMSKey,
 		AccessKey: s.AccessKey, SecretKey: string(s.SecretKey), SessionToken: string(s.Session),
 	})
+}
+
+// documents returns how documents are kept and drawn; the caller adds the logger
+// and closes the folder.
+func (s settings) documents() (document.Config, error) {
+	copies, err := s.Storage.bucket()
+	return document.Config{
+		Dir: s.Storage.DataDir, MaxBytes: s.HTTP.MaxFileSizeMB << 20, Bucket: copies,
+		Ghostscript: s.Drawing.Ghostscript, MuPDF: s.Drawing.MuPDF, LibreOffice: s.Drawing.LibreOffice,
+	}, err
 }
 
 // hostName names this daemon in the database.

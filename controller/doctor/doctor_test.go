@@ -232,6 +232,8 @@ func TestBroken(t *testing.T) {
 		"no Ghostscript":   {patient: ghostscript("/nowhere/gs"), check: "ghostscript", found: "not found", mend: "apt-get install ghostscript"},
 		"Ghostscript lies": {patient: ghostscript(script("echo 10.0.0")), check: "drawing", found: "Ghostscript", mend: "reinstall ghostscript"},
 		"old Ghostscript":  {patient: ghostscript(script("echo 9.53.3")), check: "ghostscript", found: "9.53.3", mend: "apt-get install ghostscript"},
+		"no MuPDF":         {patient: documents(document.Config{MuPDF: "/nowhere/mutool"}), outcome: doctor.Warning, check: "helpers", found: `FAXBOT_MUPDF is "/nowhere/mutool"`, mend: "none"},
+		"no LibreOffice":   {patient: documents(document.Config{LibreOffice: "nooffice"}), outcome: doctor.Warning, check: "helpers", found: `FAXBOT_LIBREOFFICE is "nooffice"`, mend: "none"},
 		"no folder": {
 			patient: func(t *testing.T, p *doctor.Patient) { setFolder(t, p, document.Config{Dir: "/dev/null/documents"}) },
 			check:   "documents", found: "not a directory", mend: "FAX_DATA_DIR",

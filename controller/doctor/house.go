@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"faxbot/controller/document"
 )
 
 func (v *visit) settings() result {
@@ -236,14 +238,26 @@ func (v *visit) ghostscript() result {
 
 // helpers are programs that nobody must have.
 func (v *visit) helpers() result {
-	found := "LibreOffice reads office documents"
-	if missing := v.folder.MissingOffice(); len(missing) > 0 {
-		found = "office documents are refused, or some of them: apt-get install " + strings.Join(missing, " ") + " if you want them"
+	f := v.folder
+	libreOffice, muPDF := f.Programs()
+	for _, p := range [][3]string{{"FAXBOT_LIBREOFFICE", f.LibreOffice, libreOffice}, {"FAXBOT_MUPDF", f.MuPDF, muPDF}} {
+		if setting, named, path := p[0], p[1], p[2]; named != "" && named != document.None && path == "" {
+			return warn(fmt.Sprintf("%s is %q, which is no program", setting, named), "give its path, or leave the setting out, or set it to "+document.None)
+		}
 	}
-	if !v.folder.HasMuPDF() {
-		return fine(found + "; plain PDFs are drawn several times faster with MuPDF (apt-get install mupdf-tools)")
+	office := libreOffice + " reads office documents"
+	if missing := f.MissingOffice(); f.LibreOffice == document.None {
+		office = "office documents are refused (FAXBOT_LIBREOFFICE is none)"
+	} else if len(missing) > 0 {
+		office = "office documents are refused, or some of them: apt-get install " + strings.Join(missing, " ") + " if you want them"
 	}
-	return fine(found + "; MuPDF draws plain PDFs")
+	plain := muPDF + " draws plain PDFs"
+	if f.MuPDF == document.None {
+		plain = "Ghostscript draws every PDF (FAXBOT_MUPDF is none)"
+	} else if muPDF == "" {
+		plain = "plain PDFs take half of the work where MuPDF is (apt-get install mupdf-tools)"
+	}
+	return fine(office + "; " + plain)
 }
 
 func (v *visit) drawing() result {

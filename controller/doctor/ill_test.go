@@ -69,6 +69,14 @@ func ghostscript[T string | program](which T) func(*testing.T, *doctor.Patient) 
 	}
 }
 
+// documents has the patient draw them in another way.
+func documents(c document.Config) func(*testing.T, *doctor.Patient) {
+	return func(t *testing.T, p *doctor.Patient) {
+		c.Dir = filepath.Join(t.TempDir(), "documents")
+		setFolder(t, p, c)
+	}
+}
+
 // mounted puts the documents on a disk of their own.
 func mounted(options string) func(*testing.T, *doctor.Patient) {
 	return func(t *testing.T, p *doctor.Patient) {

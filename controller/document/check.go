@@ -41,8 +41,9 @@ func (f *Folder) MissingOffice() []string {
 	return missing
 }
 
-// HasMuPDF says whether plain PDFs are drawn the quick way.
-func (f *Folder) HasMuPDF() bool { return f.mupdf() != "" }
+// Programs are the paths of those that documents can do without; "" where there
+// is none.
+func (f *Folder) Programs() (libreOffice, muPDF string) { return f.office(), f.mupdf() }
 
 // CheckWritable writes a file, syncs and removes it.
 func (f *Folder) CheckWritable() error {

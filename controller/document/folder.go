@@ -30,8 +30,8 @@ type Config struct {
 	MaxPages    int           // of one fax; 500 when 0
 	Timeout     time.Duration // of one Prepare; 60 s when 0
 	Ghostscript string        // program; "gs" from PATH when empty
-	MuPDF       string        // program; "mutool" from PATH when empty; where there is none, Ghostscript draws every PDF
-	LibreOffice string        // program; "soffice" or "libreoffice" from PATH when empty; where there is none, office documents are refused
+	MuPDF       string        // program, or None; "mutool" from PATH when empty; where there is none, Ghostscript draws every PDF
+	LibreOffice string        // program, or None; "soffice" or "libreoffice" from PATH when empty; where there is none, office documents are refused
 	Spare       int           // interpreters kept ready after the first PDF, 30 MB each; as many as processors when 0, none when negative
 	Logger      *slog.Logger  // slog.Default when nil
 
@@ -39,6 +39,9 @@ type Config struct {
 	// none.
 	Bucket *bucket.Bucket
 }
+
+// None names no program.
+const None = "none"
 
 // Limits where Config is silent, and what Check wants to find free.
 const (

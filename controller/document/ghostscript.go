@@ -45,7 +45,7 @@ func (f *Folder) ghostscript() (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("ghostscript was not found: %w; install it: apt-get install ghostscript", err)
+		return "", fmt.Errorf("ghostscript was not found: %w; install it (apt-get install ghostscript), or name it in FAXBOT_GHOSTSCRIPT", err)
 	}
 	return path, nil
 }

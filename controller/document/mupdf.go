@@ -24,8 +24,11 @@ var errUnsure = errors.New("not plain to MuPDF")
 // mupdf is the path of the program; empty when there is none.
 func (f *Folder) mupdf() string {
 	name := f.MuPDF
-	if name == "" {
+	switch name {
+	case "":
 		name = "mutool"
+	case None:
+		return ""
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {

@@ -46,7 +46,11 @@ func officePart(kind Kind) int {
 // it; empty when there is none.
 func (f *Folder) office() string {
 	names := []string{"soffice", "libreoffice"}
-	if f.LibreOffice != "" {
+	switch f.LibreOffice {
+	case "":
+	case None:
+		return ""
+	default:
 		names = []string{f.LibreOffice}
 	}
 	for _, name := range names {
@@ -74,6 +78,9 @@ func exists(path string) bool {
 func (f *Folder) reads(kind Kind) error {
 	part := offices[officePart(kind)]
 	program := f.office()
+	if f.LibreOffice == None {
+		return fax.Errorf(fax.Unsupported, "The document is an office document (%s), and LibreOffice is switched off on the server (FAXBOT_LIBREOFFICE); send it as PDF", kind)
+	}
 	if program == "" {
 		return fax.Errorf(fax.Unsupported, "The document is an office document (%s), which needs LibreOffice on the server, and that is not installed (apt-get install %s); send it as PDF", kind, part.packaged)
 	}
