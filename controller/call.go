@@ -84,7 +84,7 @@ func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freesw
 	if k.news != nil {
 		k.news.Stop()
 	}
-	c.metrics.setup.Observe(time.Since(k.attempt.CreatedAt).Seconds())
+	c.metrics.setup.Observe(c.store.Now().Sub(k.attempt.CreatedAt).Seconds())
 	return k
 }
 
@@ -104,7 +104,7 @@ func (k *call) Fax(ctx context.Context) (freeswitch.Fax, error) {
 		return freeswitch.Fax{}, err
 	}
 	k.mu.Lock()
-	k.attempt.State, k.attempt.AnsweredAt = fax.AttemptFaxing, time.Now()
+	k.attempt.State, k.attempt.AnsweredAt = fax.AttemptFaxing, k.c.store.Now()
 	k.verdict.begun = true
 	k.mu.Unlock()
 	k.notify()

@@ -134,7 +134,7 @@ func New(ctx context.Context, c Config) (*Controller, error) {
 	}
 	ctl.policy.Store(policy)
 	listener.Record(policy.RecordCalls)
-	ctl.gateways = newGateways(policy.gateways(), c.Logger)
+	ctl.gateways = newGateways(policy.gateways(), c.Store.Now, c.Logger)
 	ctl.metrics = newMetrics(c.Registerer, ctl)
 	ctl.setSwitches(policy.Switches)
 	if err := errors.Join(ctl.checkSockets(), ctl.checkDocumentURL()); err != nil {

@@ -270,7 +270,7 @@ func (c *Controller) lineMayBeUp(n fax.Number, known fax.Destination, now time.T
 
 // free notes that the line to a number is down. c.mu is held.
 func (c *Controller) free(n fax.Number) {
-	now := time.Now()
+	now := c.store.Now()
 	for other, at := range c.freed {
 		if now.Sub(at) > 2*lineTime {
 			delete(c.freed, other)

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"time"
 
 	"faxbot/controller/fax"
 	"faxbot/controller/plan"
@@ -19,7 +18,7 @@ func (c *Controller) Plan(ctx context.Context, id fax.JobID) (plan.Forecast, err
 	if err != nil {
 		return plan.Forecast{}, err
 	}
-	now := time.Now()
+	now := c.store.Now()
 	q := c.gateways.queue(c.policy.Load().ways(job))
 	s := c.situation(job, calls, known, nil, now)
 	if job.State == fax.Queued || job.State == fax.Retry {

@@ -17,6 +17,7 @@ import (
 // that finds out whether it works again. Faxes that name a gateway of their own
 // which is not listed pass by.
 type gateways struct {
+	now func() time.Time // of the store
 	log *slog.Logger
 
 	mu    sync.Mutex
@@ -44,8 +45,8 @@ const (
 	longestRest  = 5 * time.Minute
 )
 
-func newGateways(list []Gateway, log *slog.Logger) *gateways {
-	gs := &gateways{log: log}
+func newGateways(list []Gateway, now func() time.Time, log *slog.Logger) *gateways {
+	gs := &gateways{now: now, log: log}
 	gs.set(list)
 	return gs
 }
@@ -278,7 +279,7 @@ var gateDesc = prometheus.NewDesc("faxbot_gateway_state", "1 for the state that 
 func (gs *gateways) Collect(ch chan<- prometheus.Metric) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	now := time.Now()
+	now := gs.now()
 	for _, g := range gs.list {
 		is := g.state(now)
 		for _, s := range gateStates {

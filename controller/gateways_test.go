@@ -17,7 +17,7 @@ func callThrough(gateway string) fax.Attempt {
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, slog.New(slog.DiscardHandler))
+	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, time.Now, slog.New(slog.DiscardHandler))
 	state := func(want string, room int) {
 		t.Helper()
 		a := gs.find("a")
@@ -96,7 +96,7 @@ func TestRemaining(t *testing.T) {
 func TestGatewaysReplaced(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, slog.New(slog.DiscardHandler))
+	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, time.Now, slog.New(slog.DiscardHandler))
 	gs.ended(callThrough("a"), fax.Misconfigured, now)
 	gs.set([]Gateway{{Name: "c", Channels: 5, CPS: 20}, {Name: "a", Channels: 3, CPS: 50}})
 	if a, c := gs.find("a"), gs.find("c"); a.state(now) != "misconfigured" || c.state(now) != "working" || c.room(now) != 2 || gs.listed("b") {
@@ -121,7 +121,7 @@ func TestGatewaysAreShared(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	list := []Gateway{{Name: "a", Channels: 10, CPS: 100}}
-	here, there := newGateways(list, slog.New(slog.DiscardHandler)), newGateways(list, slog.New(slog.DiscardHandler))
+	here, there := newGateways(list, time.Now, slog.New(slog.DiscardHandler)), newGateways(list, time.Now, slog.New(slog.DiscardHandler))
 	here.ended(callThrough("a"), fax.Misconfigured, now)
 	told := here.changed()
 	if len(told) != 1 || len(here.changed()) != 0 {

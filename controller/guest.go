@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
@@ -108,7 +107,7 @@ func (c *Controller) whoHas(id fax.AttemptID, word string) (*exchange, error) {
 // claimFor makes the call the next attempt of the fax that it names, or of the
 // most urgent one to the number.
 func (c *Controller) claimFor(said *events.Connected, to fax.Number, on *exchange) (store.Claimed, error) {
-	now := time.Now()
+	now := c.store.Now()
 	var id fax.JobID
 	if said.JobID != "" {
 		var err error

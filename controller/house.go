@@ -22,10 +22,10 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		now := time.Now()
 		c.hangUpUnwanted(ctx)
 		c.dismiss()
-		c.keepLeases(ctx, now)
+		c.keepLeases(ctx, time.Now())
+		now := c.store.Now()
 		var expired []fax.Job
 		err := c.spareSleepers(ctx, now)
 		if err == nil {

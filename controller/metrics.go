@@ -137,7 +137,7 @@ func (c *Controller) queueAge(ctx context.Context) (time.Duration, error) {
 	if err != nil || !waits {
 		return 0, err
 	}
-	return max(0, time.Since(due)), nil
+	return max(0, c.store.Now().Sub(due)), nil
 }
 
 // jobsByState counts open jobs when it is asked, so that the figure is the

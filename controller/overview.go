@@ -38,7 +38,7 @@ const deadCounted = 100
 
 // Overview looks at the database and at this host's calls.
 func (c *Controller) Overview(ctx context.Context) (Overview, error) {
-	now := time.Now()
+	now := c.store.Now()
 	o := Overview{Gateways: c.gateways.states(now)}
 	live, on := map[string]int{}, map[*exchange]int{}
 	for _, k := range c.snapshot() {

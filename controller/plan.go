@@ -24,7 +24,7 @@ func (c *Controller) situation(job fax.Job, calls []fax.Attempt, known fax.Desti
 // decide says what follows a call that came to r, and what the number is
 // remembered for.
 func (c *Controller) decide(ctx context.Context, job fax.Job, this fax.Attempt, r fax.Result) (store.Outcome, error) {
-	now := time.Now()
+	now := c.store.Now()
 	this.Result, this.EndedAt = r, now
 	known, err := c.store.Destination(ctx, job.To)
 	if err != nil {

@@ -20,7 +20,7 @@ func (c *Controller) keepDocuments(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for swept := (time.Time{}); ; {
-		now := time.Now()
+		now := c.store.Now()
 		if now.Sub(swept) >= sweepAfter {
 			c.sweepDocuments(ctx)
 			swept = now
@@ -73,7 +73,7 @@ func (c *Controller) erase(ctx context.Context, now time.Time) {
 		purged = now.Add(-2 * late)
 	}
 	const step = 200
-	for end := now.Add(5 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
 		n, err := c.store.Erase(ctx, now.Add(-keep), purged, step)
 		if err != nil && ctx.Err() == nil {
 			c.log.Error("faxes that ended long ago could not be erased", "error", err)
@@ -128,7 +128,7 @@ func (c *Controller) sweepDocuments(ctx context.Context) {
 			c.log.Error("the document folder could not be searched for documents without a fax", "error", err)
 			return
 		}
-		if time.Since(id.Time()) < sweepAfter {
+		if c.store.Now().Sub(id.Time()) < sweepAfter {
 			continue
 		}
 		if gone, err := c.store.IsPurged(ctx, id); err != nil || !gone {

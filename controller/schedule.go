@@ -19,7 +19,7 @@ func (c *Controller) schedule(ctx context.Context) error {
 	var hours plan.Window // those that waiting faxes keep to, once they are kept
 	kept := false
 	for {
-		now := time.Now()
+		now := c.store.Now()
 		if policy := c.policy.Load().plan(); policy.Window != hours || !kept {
 			kept, hours = c.keepHours(ctx, now), policy.Window
 		}
@@ -60,6 +60,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	if n = min(n, lines, 64); n <= 0 {
 		return wait // the queue of a gateway that rests is not even read
 	}
+	began := time.Now()
 	suspects := map[fax.JobID]string{}
 	early := map[fax.JobID]store.Dates{} // their window has closed while they waited
 	policy := c.policy.Load().plan()
@@ -113,7 +114,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	for _, one := range claimed {
 		c.gateways.placed(one.Attempt, now)
 		k := c.newCall(one.Job, one.Attempt)
-		k.claimedAt = now
+		k.claimedAt = began
 		k.on.placed(k.id)
 		c.enter(k)
 		c.metrics.wait.Observe(now.Sub(one.Job.DueAt).Seconds())
@@ -126,7 +127,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	if err != nil || !ok {
 		return longestSleep
 	}
-	return max(0, min(time.Until(next), longestSleep))
+	return max(0, min(next.Sub(c.store.Now()), longestSleep))
 }
 
 // remaining is what each gateway may still get in this claim: its room, less

@@ -29,7 +29,7 @@ func (c *Controller) Receive(ctx context.Context) (*Reception, error) {
 	if c.isDraining() {
 		return nil, errDraining
 	}
-	id := fax.NewJobID()
+	id := fax.NewJobIDAt(c.store.Now())
 	r, err := c.docs.Receive(ctx, id)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 	if c.isDraining() {
 		return fax.Job{}, false, errDraining
 	}
-	now, policy := time.Now(), c.policy.Load().plan()
+	now, policy := c.store.Now(), c.policy.Load().plan()
 	number, err := s.check(policy, now)
 	if err != nil {
 		return fax.Job{}, false, err

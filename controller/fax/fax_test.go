@@ -128,3 +128,21 @@ func walk[S ~string](t *testing.T, all []S, picture map[S]string, can func(S, S)
 		}
 	}
 }
+
+// Ids by another clock name its time, and sort as they are made.
+func TestJobIDAt(t *testing.T) {
+	for _, off := range []time.Duration{-time.Hour, 0, time.Hour} {
+		last, at := fax.JobID(""), time.Now().Add(off)
+		for range 10_000 {
+			at = at.Add(time.Microsecond)
+			id := fax.NewJobIDAt(at)
+			if parsed, err := fax.ParseJobID(string(id)); err != nil || parsed != id || !id.Time().Equal(at.Truncate(time.Millisecond)) {
+				t.Fatalf("%s, made at %s, says %s (%v)", id, at, id.Time(), err)
+			}
+			if id <= last {
+				t.Fatalf("%s after %s", id, last)
+			}
+			last = id
+		}
+	}
+}

@@ -18,6 +18,14 @@ func NewJobID() JobID {
 	return JobID(hex.EncodeToString(u[:]))
 }
 
+// NewJobIDAt is NewJobID by another clock than the host's. Ids sort by now, to a
+// quarter of a microsecond (section 6.2, method 3).
+func NewJobIDAt(now time.Time) JobID {
+	u := newV7()
+	fraction := now.Nanosecond() % 1e6 << 12 / 1e6 // of the millisecond
+	return JobID(fmt.Sprintf("%012x7%03x%x", max(0, now.UnixMilli()), fraction, u[8:]))
+}
+
 // ParseJobID accepts exactly the form that NewJobID makes; anything else is
 // NotFound, since no job can have such a name.
 func ParseJobID(s string) (JobID, error) {

@@ -44,7 +44,7 @@ func (s *Store) Advance(ctx context.Context, id fax.AttemptID, to fax.AttemptSta
 			return nil
 		}
 		if !a.Answered() {
-			a.AnsweredAt = time.Now()
+			a.AnsweredAt = s.Now()
 		}
 		if j.State == fax.Sending {
 			return nil
@@ -94,7 +94,7 @@ func (s *Store) Finish(ctx context.Context, id fax.AttemptID, result fax.Result,
 		if by := result.Witnesses.Decided; a.Host != s.host && (by == fax.ByInquiry || by == fax.ByDaemon) {
 			return ErrAdopted
 		}
-		a.State, a.Result, a.EndedAt = fax.AttemptEnded, result, time.Now()
+		a.State, a.Result, a.EndedAt = fax.AttemptEnded, result, s.Now()
 		j.Dials, j.Tries = j.Dials+o.Dials, j.Tries+o.Tries
 		j.Confirmed = max(j.Confirmed, o.Confirmed)
 		if !o.DueAt.IsZero() {
@@ -206,16 +206,6 @@ func (s *Store) Adopt(ctx context.Context, id fax.AttemptID, lease time.Duration
 	return attempt, err
 }
 
-// clock is the time by which leases end: the database's.
-func (s *Store) clock(ctx context.Context, from session) (time.Time, error) {
-	if s.dialect.clock == "" {
-		return s.wall(), nil
-	}
-	var now moment
-	err := from.GetContext(ctx, &now, s.dialect.clock)
-	return now.Time, err
-}
-
 // changeAttempt reads an attempt and its job under the job's lock, lets edit
 // alter them and stores what is altered. It returns both as they are stored,
 // also when edit refuses. Also, which may be nil, does what belongs to the
@@ -245,7 +235,7 @@ func (s *Store) changeAttempt(
 			return err
 		}
 		if j != job {
-			if err := saveJob(ctx, tx, &j); err != nil {
+			if err := s.saveJob(ctx, tx, &j); err != nil {
 				return err
 			}
 		}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"faxbot/controller/fax"
 )
 
@@ -94,7 +92,7 @@ func (a Audit) List(ctx context.Context, f AuditFilter) ([]Record, error) {
 
 // Note writes what changes nothing else in the database. Who did it is in ctx.
 func (a Audit) Note(ctx context.Context, deed Deed, id fax.JobID, detail string) error {
-	return a.s.commit(ctx, func(ctx context.Context, tx session) error { return note(ctx, tx, deed, id, detail) })
+	return a.s.commit(ctx, func(ctx context.Context, tx session) error { return a.s.note(ctx, tx, deed, id, detail) })
 }
 
 // Forget erases the records from before a time.
@@ -114,11 +112,11 @@ func firstID(t time.Time) string {
 }
 
 // note writes what is being done in the transaction that does it.
-func note(ctx context.Context, tx session, deed Deed, id fax.JobID, detail string) error {
+func (s *Store) note(ctx context.Context, tx session, deed Deed, id fax.JobID, detail string) error {
 	who := fax.ActorOf(ctx)
-	made := uuid.Must(uuid.NewV7())
+	now := s.Now()
 	query, args, err := insert("audit", recordColumns, recordRow{
-		fmt.Sprintf("%x", made[:]), at(time.Now()), deed, id, clean(who.Key), clean(who.Address), clean(detail),
+		string(fax.NewJobIDAt(now)), at(now), deed, id, clean(who.Key), clean(who.Address), clean(detail),
 	})
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -128,9 +126,9 @@ func note(ctx context.Context, tx session, deed Deed, id fax.JobID, detail strin
 }
 
 // noted notes what is done to a job.
-func noted(deed Deed) func(context.Context, session, fax.Job) error {
+func (s *Store) noted(deed Deed) func(context.Context, session, fax.Job) error {
 	return func(ctx context.Context, tx session, j fax.Job) error {
-		return note(ctx, tx, deed, j.ID, "to "+j.To.Masked())
+		return s.note(ctx, tx, deed, j.ID, "to "+j.To.Masked())
 	}
 }
 

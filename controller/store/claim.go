@@ -12,7 +12,7 @@ import (
 
 // ClaimRequest asks for jobs to dial.
 type ClaimRequest struct {
-	Now   time.Time     // a job is due when its DueAt is not after it
+	Now   time.Time     // of the store; a job is due when its DueAt is not after it
 	Limit int           // jobs, at the most
 	Lease time.Duration // so long the calls are this host's alone
 	// Channels is how many calls each gateway carries at once, those of all
@@ -153,14 +153,19 @@ func (s *Store) ClaimFor(ctx context.Context, r ClaimRequest, to fax.Number, id 
 	return claimed, err
 }
 
-// beginClaim waits for the claims of other hosts and looks at the clock.
+// beginClaim waits for the claims of other hosts and looks at the clock. What is
+// due has been found by another clock, and must not be when that was wrong.
 func (s *Store) beginClaim(ctx context.Context, tx session, r *ClaimRequest) (err error) {
 	if s.dialect.claiming != "" {
 		if _, err := tx.ExecContext(ctx, s.dialect.claiming); err != nil {
 			return err
 		}
 	}
+	thought := s.Now()
 	r.from, err = s.clock(ctx, tx)
+	if err == nil && r.from.Sub(thought).Abs() > mostOff {
+		err = errSlept
+	}
 	return err
 }
 
@@ -227,7 +232,7 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 		ID: planned.ID, JobID: job.ID, Ordinal: c.Calls + 1, State: fax.AttemptCreated,
 		Gateway: planned.Gateway, Host: s.host, Switch: planned.Switch, Core: planned.Core, Token: planned.Token,
 		Parameters: planned.Parameters, Reasons: planned.Reasons, Result: fax.Result{Code: fax.NoCode},
-		LeaseUntil: r.from.Add(r.Lease), CreatedAt: time.Now(),
+		LeaseUntil: r.from.Add(r.Lease), CreatedAt: r.from,
 	}), job.To}
 	query, args, err := insert("attempts", attemptColumns+", to_number", row)
 	if err != nil {
@@ -239,7 +244,7 @@ func (s *Store) place(ctx context.Context, tx session, r ClaimRequest, c candida
 	if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 		return Claimed{}, false, err
 	}
-	if err := saveJob(ctx, tx, &job); err != nil {
+	if err := s.saveJob(ctx, tx, &job); err != nil {
 		return Claimed{}, false, err
 	}
 	return Claimed{job, row.attempt()}, true, nil

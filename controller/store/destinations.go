@@ -36,7 +36,7 @@ func (s *Store) Forget(ctx context.Context, number fax.Number) error {
 		if err != nil {
 			return err
 		}
-		return note(ctx, tx, NumberForgotten, "", number.Masked())
+		return s.note(ctx, tx, NumberForgotten, "", number.Masked())
 	})
 }
 

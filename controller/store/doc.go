@@ -28,8 +28,8 @@
 //
 // Hosts meet in the database and nowhere else. Claims take turns under an
 // advisory lock, because each must see the calls that the one before it placed;
-// rows that somebody else holds are skipped. Leases are written and judged by
-// the database's clock. What a host has committed it tells the others with
+// rows that somebody else holds are skipped. All times are those of the
+// database's clock (clock.go). What a host has committed it tells the others with
 // NOTIFY (news.go): ids and states, many in one message. That saves waiting,
 // and no more: whoever hears nothing finds the same by looking.
 //

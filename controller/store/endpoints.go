@@ -59,7 +59,7 @@ const (
 // URL is there already.
 func (o Endpoints) Add(ctx context.Context, e Endpoint) (Endpoint, error) {
 	e.ID = endpointPrefix + string(fax.NewJobID())
-	e.CreatedAt = time.Now()
+	e.CreatedAt = o.s.Now()
 	e.UpdatedAt = e.CreatedAt
 	row := rowOfEndpoint(e)
 	query, args, err := insert("endpoints", endpointColumns, row)
@@ -76,7 +76,7 @@ func (o Endpoints) Add(ctx context.Context, e Endpoint) (Endpoint, error) {
 		} else if n == 0 {
 			return &fax.Error{Problem: fax.Conflict, Detail: endpointKnown}
 		}
-		return note(ctx, tx, EndpointAdded, "", "webhook "+e.ID)
+		return o.s.note(ctx, tx, EndpointAdded, "", "webhook "+e.ID)
 	})
 	return row.endpoint(), err
 }
@@ -119,7 +119,7 @@ func (o Endpoints) Change(ctx context.Context, id string, deed Deed, edit func(*
 		if others > 0 {
 			return &fax.Error{Problem: fax.Conflict, Detail: endpointKnown}
 		}
-		e.UpdatedAt = time.Now()
+		e.UpdatedAt = o.s.Now()
 		row = rowOfEndpoint(e)
 		e = row.endpoint()
 		_, err := tx.ExecContext(ctx, `UPDATE endpoints SET url = ?, events = ?, enabled = ?, note = ?, secret = ?, old_secret = ?,
@@ -128,7 +128,7 @@ func (o Endpoints) Change(ctx context.Context, id string, deed Deed, edit func(*
 		if err != nil {
 			return err
 		}
-		return note(ctx, tx, deed, "", "webhook "+id)
+		return o.s.note(ctx, tx, deed, "", "webhook "+id)
 	})
 	return e, err
 }
@@ -142,7 +142,7 @@ func (o Endpoints) Remove(ctx context.Context, id string) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE url = ?`, id); err != nil {
 			return err
 		}
-		return note(ctx, tx, EndpointRemoved, "", "webhook "+id)
+		return o.s.note(ctx, tx, EndpointRemoved, "", "webhook "+id)
 	})
 }
 

@@ -86,7 +86,7 @@ type Rest struct {
 	Until         time.Time // zero while it works
 	Rests         int       // in a row
 	Misconfigured bool
-	Changed       time.Time // by the clock of the host that found out
+	Changed       time.Time // by Store.Now
 }
 
 // SetRests stores what this host has found out; what another one has found out

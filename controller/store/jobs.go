@@ -25,7 +25,7 @@ type Idempotency struct {
 // is returned and existed is true if the digest is the same; with another
 // digest the answer is fax.Conflict.
 func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fax.Job, existed bool, err error) {
-	now := time.Now()
+	now := s.Now()
 	job.State, job.CreatedAt, job.UpdatedAt = fax.Received, now, now
 	if job.DueAt.IsZero() {
 		job.DueAt = now
@@ -57,7 +57,7 @@ func (s *Store) Create(ctx context.Context, job fax.Job, idem Idempotency) (_ fa
 			if err := tagJob(ctx, tx, job); err != nil {
 				return err
 			}
-			return note(ctx, tx, FaxSubmitted, job.ID, "to "+job.To.Masked())
+			return s.note(ctx, tx, FaxSubmitted, job.ID, "to "+job.To.Masked())
 		}
 		err = tx.GetContext(ctx, &stored, `SELECT `+jobColumns+`, idempotency_key, idempotency_digest
 			FROM jobs WHERE owner = ? AND idempotency_key = ?`, row.Owner, row.Key)
@@ -134,7 +134,7 @@ func (s *Store) Refuse(ctx context.Context, id fax.JobID, cause fax.Cause, why s
 // sets CancelAsked: whoever owns the call hangs up, and Finish then leaves
 // nothing to retry. A finished job is returned as it is.
 func (s *Store) AskCancel(ctx context.Context, id fax.JobID) (fax.Job, error) {
-	return s.change(ctx, id, noted(FaxCancelled), func(j *fax.Job) error {
+	return s.change(ctx, id, s.noted(FaxCancelled), func(j *fax.Job) error {
 		switch {
 		case j.State.Terminal():
 			return errUnchanged
@@ -165,8 +165,8 @@ func (s *Store) Hold(ctx context.Context, id fax.JobID, cause fax.Cause, why str
 // due now. A person decided so: its deadline is at least fax.DefaultLifetime
 // away, and what keeps calls from its number is forgotten.
 func (s *Store) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
-	return s.change(ctx, id, released, func(j *fax.Job) error {
-		now := time.Now()
+	return s.change(ctx, id, s.released, func(j *fax.Job) error {
+		now := s.Now()
 		j.DueAt, j.Cause, j.Error = now, "", ""
 		if fresh := now.Add(fax.DefaultLifetime); j.Deadline.Before(fresh) {
 			j.Deadline = fresh
@@ -179,11 +179,11 @@ func (s *Store) Release(ctx context.Context, id fax.JobID) (fax.Job, error) {
 }
 
 // released forgets what keeps calls from the number.
-func released(ctx context.Context, tx session, j fax.Job) error {
+func (s *Store) released(ctx context.Context, tx session, j fax.Job) error {
 	if err := unblock(ctx, tx, j.To); err != nil {
 		return err
 	}
-	return note(ctx, tx, FaxReleased, j.ID, "to "+j.To.Masked())
+	return s.note(ctx, tx, FaxReleased, j.ID, "to "+j.To.Masked())
 }
 
 // Dates are when a job is due, and when its time is over.
@@ -198,7 +198,7 @@ func (s *Store) Postpone(ctx context.Context, to map[fax.JobID]Dates) error {
 	return s.commit(ctx, func(ctx context.Context, tx session) error {
 		for _, id := range slices.Sorted(maps.Keys(to)) { // in one order: two hosts may postpone the same
 			_, err := tx.ExecContext(ctx, `UPDATE jobs SET due_at = ?, deadline = ?, updated_at = ? WHERE id = ? AND state IN ('queued', 'retry')`,
-				at(to[id].Due), at(to[id].Deadline), at(time.Now()), id)
+				at(to[id].Due), at(to[id].Deadline), at(s.Now()), id)
 			if err != nil {
 				return err
 			}
@@ -221,7 +221,7 @@ func (s *Store) Expire(ctx context.Context, now time.Time) ([]fax.Job, error) {
 		rows = nil
 		err := tx.SelectContext(ctx, &rows, `UPDATE jobs SET state = 'failed', cause = ?, error = ?, updated_at = ?
 			WHERE state IN ('queued', 'retry') AND deadline <= ? RETURNING `+jobColumns,
-			fax.Expired, fax.Expired.Advice().Tell, at(time.Now()), at(now))
+			fax.Expired, fax.Expired.Advice().Tell, at(s.Now()), at(now))
 		for _, job := range jobs(rows) {
 			if err == nil {
 				err = s.announce(ctx, tx, fax.Queued, job, 0)
@@ -250,7 +250,7 @@ func (s *Store) Purged(ctx context.Context, ids []fax.JobID) error {
 			}
 			job.Options.Cover = fax.Cover{Name: job.Options.Cover.Name}
 			if _, err := tx.ExecContext(ctx, `UPDATE jobs SET purged_at = ?, options = ?
-				WHERE id = ? AND state IN ('done', 'failed', 'cancelled')`, at(time.Now()), document[fax.Options]{job.Options}, id); err != nil {
+				WHERE id = ? AND state IN ('done', 'failed', 'cancelled')`, at(s.Now()), document[fax.Options]{job.Options}, id); err != nil {
 				return err
 			}
 		}
@@ -284,7 +284,7 @@ func (s *Store) change(
 				return err
 			}
 		}
-		if err := saveJob(ctx, tx, &job); err != nil {
+		if err := s.saveJob(ctx, tx, &job); err != nil {
 			return err
 		}
 		return s.announce(ctx, tx, before.State, job, 0)
@@ -307,8 +307,8 @@ func (s *Store) lockJob(ctx context.Context, tx session, where string, arg any) 
 }
 
 // saveJob writes what may change in a job's life.
-func saveJob(ctx context.Context, tx session, j *fax.Job) error {
-	j.UpdatedAt = time.Now()
+func (s *Store) saveJob(ctx context.Context, tx session, j *fax.Job) error {
+	j.UpdatedAt = s.Now()
 	row := rowOfJob(*j)
 	_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, cause = ?, error = ?, pages = ?, confirmed = ?, dials = ?,
 		tries = ?, due_at = ?, deadline = ?, cancel_asked = ?, updated_at = ? WHERE id = ?`,

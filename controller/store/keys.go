@@ -43,7 +43,7 @@ func (s *Store) Keys() Keys { return Keys{s} }
 
 // Create stores a new key. It sets CreatedAt.
 func (k Keys) Create(ctx context.Context, key Key) (Key, error) {
-	key.CreatedAt = time.Now()
+	key.CreatedAt = k.s.Now()
 	row := rowOfKey(key)
 	query, args, err := insert("api_keys", "id, "+keyColumns, struct {
 		RowID string `db:"id"`
@@ -76,7 +76,7 @@ func (k Keys) List(ctx context.Context) ([]Key, error) {
 // Revoke makes the key let nobody in any more; fax.NotFound when there is none.
 // A key stays in the list, because faxes name it.
 func (k Keys) Revoke(ctx context.Context, id string) error {
-	return k.commit(ctx, KeyRevoked, id, `UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE key_id = ?`, stamp{time.Now()}, id)
+	return k.commit(ctx, KeyRevoked, id, `UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE key_id = ?`, stamp{k.s.Now()}, id)
 }
 
 // Rotate gives the key another hash. fax.NotFound when there is none, or it is
@@ -105,7 +105,7 @@ func (k Keys) commit(ctx context.Context, deed Deed, id, query string, args ...a
 		if err != nil || deed == "" {
 			return err
 		}
-		return note(ctx, tx, deed, "", "key "+id)
+		return k.s.note(ctx, tx, deed, "", "key "+id)
 	}))
 }
 

@@ -43,6 +43,7 @@ type Store struct {
 	turns    turns
 	herald   *herald          // nil on SQLite
 	wall     func() time.Time // this host's clock
+	told     told             // what PostgreSQL's says
 	renewals renewals
 }
 
@@ -219,6 +220,9 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
 	s.read = rebound{db}
 	s.write = pool{db}.write
+	if _, err := s.clock(ctx, s.read); err != nil {
+		return withoutPassword(err, u)
+	}
 	if s.herald, err = newHerald(ctx, db, u.String(), log); err != nil {
 		return withoutPassword(err, u)
 	}

@@ -45,6 +45,9 @@ type Outbox struct{ s *Store }
 // Outbox returns the messages.
 func (s *Store) Outbox() Outbox { return Outbox{s} }
 
+// Now is Store.Now.
+func (o Outbox) Now() time.Time { return o.s.Now() }
+
 // Claim takes messages that are due, in the order of each fax and URL: one that
 // waits holds up those behind it. Until the lease ends nobody else gets them;
 // by then the caller says Sent or Failed.
@@ -75,7 +78,7 @@ func (o Outbox) Sent(ctx context.Context, id string) error {
 // message up.
 func (o Outbox) Failed(ctx context.Context, id, why string, next time.Time) error {
 	if next.IsZero() {
-		return o.exec(ctx, `UPDATE outbox SET error = ?, dead_at = ? WHERE id = ?`, clean(why), at(time.Now()), id)
+		return o.exec(ctx, `UPDATE outbox SET error = ?, dead_at = ? WHERE id = ?`, clean(why), at(o.s.Now()), id)
 	}
 	return o.exec(ctx, `UPDATE outbox SET error = ?, due_at = ? WHERE id = ?`, clean(why), at(next), id)
 }
@@ -90,11 +93,11 @@ func (o Outbox) Dead(ctx context.Context, limit int) ([]Message, error) {
 // Replay makes a message that was given up due again, or is fax.NotFound.
 func (o Outbox) Replay(ctx context.Context, id string) error {
 	return o.s.commit(ctx, func(ctx context.Context, tx session) error {
-		err := changeOne(ctx, tx, noMessage, `UPDATE outbox SET dead_at = NULL, tries = 0, due_at = ? WHERE id = ? AND dead_at IS NOT NULL`, at(time.Now()), id)
+		err := changeOne(ctx, tx, noMessage, `UPDATE outbox SET dead_at = NULL, tries = 0, due_at = ? WHERE id = ? AND dead_at IS NOT NULL`, at(o.s.Now()), id)
 		if err != nil {
 			return err
 		}
-		return note(ctx, tx, MessageReplayed, "", id)
+		return o.s.note(ctx, tx, MessageReplayed, "", id)
 	})
 }
 
@@ -118,7 +121,7 @@ func (s *Store) announce(ctx context.Context, tx session, before fax.State, j fa
 		event = ""
 	}
 	if event == EventHeld {
-		if err := note(ctx, tx, FaxHeld, j.ID, string(j.Cause)); err != nil {
+		if err := s.note(ctx, tx, FaxHeld, j.ID, string(j.Cause)); err != nil {
 			return err
 		}
 	}
@@ -132,7 +135,7 @@ func (s *Store) announce(ctx context.Context, tx session, before fax.State, j fa
 	if err != nil {
 		return err
 	}
-	now := at(time.Now())
+	now := at(s.Now())
 	j.Options.Cover = fax.Cover{} // no receiver's business
 	for _, url := range targets {
 		var last int

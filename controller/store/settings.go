@@ -69,7 +69,7 @@ func (t Settings) Change(ctx context.Context, changes map[string]*string, judge 
 		if _, err := tx.ExecContext(ctx, `UPDATE settings SET stored = ?, revision = ? WHERE id = 1`, row.Stored, row.Revision); err != nil {
 			return err
 		}
-		return note(ctx, tx, SettingsChanged, "", strings.Join(words, ", "))
+		return t.s.note(ctx, tx, SettingsChanged, "", strings.Join(words, ", "))
 	}))
 	return Stored{row.Stored.of, row.Revision}, err
 }

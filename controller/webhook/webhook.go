@@ -109,7 +109,7 @@ func (s *Sender) Run(ctx context.Context) error {
 	free := make(chan struct{}, atOnce) // a token in it for each that runs
 	done := make(chan struct{}, 1)
 	for {
-		now := time.Now()
+		now := s.config.Outbox.Now()
 		list, err := s.config.Outbox.Claim(ctx, now, now.Add(lease), atOnce-len(free))
 		if err != nil && ctx.Err() == nil {
 			s.config.Logger.Error("webhooks that are due could not be read", "error", err)
@@ -153,7 +153,7 @@ func (s *Sender) send(ctx context.Context, m store.Message) {
 	next := time.Time{}
 	if m.Tries <= len(pauses) && !errors.As(err, new(unwanted)) {
 		pause := pauses[m.Tries-1]
-		next = time.Now().Add(pause + rand.N(pause/10+1))
+		next = s.config.Outbox.Now().Add(pause + rand.N(pause/10+1))
 	}
 	result := "failed"
 	if next.IsZero() {
