@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -186,33 +185,11 @@ func (s *stand) stop(i int, d time.Duration) {
 
 // stopPostgres has all its processes stand still.
 func (s *stand) stopPostgres(d time.Duration) error {
-	text, err := os.ReadFile(filepath.Join(s.postgres.Dir(), "postmaster.pid"))
+	thaw, err := s.postgres.Freeze()
 	if err != nil {
 		return err
 	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	main, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil {
-		return err
-	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", main, main))
-	if err != nil {
-		return err
-	}
-	all := []int{main}
-	for _, word := range strings.Fields(string(children)) {
-		if pid, err := strconv.Atoi(word); err == nil {
-			all = append(all, pid)
-		}
-	}
-	for _, pid := range all {
-		_ = syscall.Kill(pid, syscall.SIGSTOP) // one may have ended
-	}
-	s.breakFor(d, func() {
-		for _, pid := range all {
-			_ = syscall.Kill(pid, syscall.SIGCONT)
-		}
-	})
+	s.breakFor(d, func() { _ = thaw() }) // those that are left
 	return nil
 }
 

@@ -131,7 +131,7 @@ func postgresReason(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "it is too slow"
-	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn),
+	case errors.As(err, &errNoServer{}), errors.As(err, &network), errors.Is(err, driver.ErrBadConn),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "it cannot be reached"
 	}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jmoiron/sqlx"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,7 +79,7 @@ func (s *State) examinePostgres(ctx context.Context, rest string) error {
 
 // look makes a table, which proves all, and takes it back.
 func (s *State) look(ctx context.Context, driver, name string) error {
-	db, err := sqlx.Open(driver, name)
+	db, err := openDB(driver, name)
 	if err != nil {
 		return err
 	}

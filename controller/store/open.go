@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ var migrations embed.FS
 //	sqlite:///./faxbot.db               relative to the working directory
 //	sqlite:////var/lib/faxbot/faxbot.db absolute; the file is made, its folder is not
 //	postgresql://user:password@host/name?sslmode=…   also postgres://
+//	postgresql://user:password@a,b:5433/name         a primary and its standbys
 //
 // A driver's name after a plus sign (postgresql+psycopg2) is ignored. Errors
 // name the setting and never hold the password.
@@ -219,7 +221,7 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	// What closing says of connections that are dead already is no news.
 	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
 	s.read = rebound{db}
-	s.write = pool{db}.write
+	s.write = pool{db, writeLimit}.write
 	if _, err := s.clock(ctx, s.read); err != nil {
 		return withoutPassword(err, u)
 	}
@@ -228,28 +230,6 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	}
 	s.closers = append(s.closers, s.herald.close)
 	return nil
-}
-
-// postgresURL is the rest of a URL as the driver wants it.
-func postgresURL(rest string) (*url.URL, error) {
-	u, err := url.Parse("postgres://" + rest)
-	if err != nil {
-		// The parser's own words would repeat the URL.
-		return nil, errors.New("this is not a URL; write special characters in the password as %40 and the like")
-	}
-	settings := u.Query()
-	for name, value := range map[string]string{
-		"sslmode":           cmp.Or(os.Getenv("PGSSLMODE"), "prefer"), // as libpq does
-		"connect_timeout":   "10",                                     // s
-		"application_name":  "faxbot",
-		"binary_parameters": "yes", // see rebound
-	} {
-		if !settings.Has(name) {
-			settings.Set(name, value)
-		}
-	}
-	u.RawQuery = settings.Encode()
-	return u, nil
 }
 
 // withoutPassword is for the errors of drivers, whose words we do not choose.
@@ -261,8 +241,19 @@ func withoutPassword(err error, u *url.URL) error {
 	return errors.New(text)
 }
 
+func openDB(driver, name string) (*sqlx.DB, error) {
+	if driver != "postgres" {
+		return sqlx.Open(driver, name)
+	}
+	c, err := newConnector(name)
+	if err != nil {
+		return nil, err
+	}
+	return sqlx.NewDb(sql.OpenDB(c), driver), nil
+}
+
 func (s *Store) connect(driver, name string, limit int) (*sqlx.DB, error) {
-	db, err := sqlx.Open(driver, name)
+	db, err := openDB(driver, name)
 	if err != nil {
 		return nil, err
 	}

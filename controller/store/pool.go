@@ -16,22 +16,26 @@ import (
 
 const (
 	connections = 10
-	writeLimit  = 30 * time.Second // for one write, all tries together
+	turnLimit   = 5 * time.Second  // for a connection to become free
+	writeLimit  = 30 * time.Second
 	readLimit   = time.Minute
 	tries       = connections + 2 // a restarted server leaves every idle connection dead
 )
 
 // pool gives each write of PostgreSQL its own transaction.
-type pool struct{ db *sqlx.DB }
+type pool struct {
+	db    *sqlx.DB
+	limit time.Duration // for one write, all tries together
+}
 
 // write runs do within a transaction and returns once it is committed. When
 // ctx ends before a connection was free, do never runs; afterwards ctx is not
 // looked at. do runs again after a deadlock or a serialization failure.
 func (p pool) write(ctx context.Context, do func(context.Context, session) error) error {
-	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.limit)
 	defer cancel()
 	for try := 1; ; try++ {
-		conn, err := p.db.Connx(ctx)
+		conn, err := p.free(ctx)
 		if err != nil {
 			return err
 		}
@@ -52,6 +56,18 @@ func (p pool) write(ctx context.Context, do func(context.Context, session) error
 			return err
 		}
 	}
+}
+
+// free waits for a connection, not for long: a server that hangs has them all,
+// and whoever wants to write would wait behind everybody else.
+func (p pool) free(ctx context.Context) (*sqlx.Conn, error) {
+	soon, cancel := context.WithTimeout(ctx, turnLimit)
+	defer cancel()
+	conn, err := p.db.Connx(soon)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return conn, err
 }
 
 // errStale says that the connection died before anything was done.

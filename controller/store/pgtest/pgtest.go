@@ -30,7 +30,38 @@ const Quick = "-c fsync=off"
 
 // Start makes and starts a server with these options of postgres(1). Stop it
 // with Remove.
-func Start(options ...string) (_ *Server, err error) {
+func Start(options ...string) (*Server, error) {
+	return begin(options, func(s *Server) error {
+		return s.ctl("initdb", "-s", "-o", "--no-sync --auth=trust --encoding=UTF8 --locale=C --username=faxbot")
+	})
+}
+
+// Standby makes and starts a server that follows this one. As long as this one
+// has synchronous_standby_names=*, what it confirms is there, too.
+func (s *Server) Standby(options ...string) (*Server, error) {
+	return begin(options, func(standby *Server) error {
+		copies, err := Program("pg_basebackup")
+		if err != nil {
+			return err
+		}
+		return standby.run(copies, "-D", standby.Dir(), "-h", s.dir, "-U", "faxbot", "-R", "-c", "fast", "--no-sync")
+	})
+}
+
+// Either is the URL of whichever of the servers can be written to.
+func Either(servers ...*Server) string {
+	var hosts []string
+	for _, s := range servers {
+		hosts = append(hosts, s.dir)
+	}
+	return address(hosts...)
+}
+
+func address(hosts ...string) string {
+	return "postgres:///postgres?" + url.Values{"host": {strings.Join(hosts, ",")}, "user": {"faxbot"}, "sslmode": {"disable"}}.Encode()
+}
+
+func begin(options []string, fill func(*Server) error) (_ *Server, err error) {
 	s := &Server{}
 	if s.binary, err = Program("pg_ctl"); err != nil {
 		return nil, err
@@ -50,14 +81,14 @@ func Start(options ...string) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	if err := s.ctl("initdb", "-s", "-o", "--no-sync --auth=trust --encoding=UTF8 --locale=C --username=faxbot"); err != nil {
+	if err := fill(s); err != nil {
 		return nil, err
 	}
 	s.options = strings.Join(append([]string{"-c listen_addresses= -c max_connections=400 -c unix_socket_directories=" + s.dir}, options...), " ")
 	if err := s.Start(); err != nil {
 		return nil, err
 	}
-	s.URL = "postgres:///postgres?" + url.Values{"host": {s.dir}, "user": {"faxbot"}, "sslmode": {"disable"}}.Encode()
+	s.URL = address(s.dir)
 	return s, nil
 }
 
@@ -69,12 +100,32 @@ func RunT(t testing.TB) *Server {
 	if err != nil {
 		t.Skipf("no PostgreSQL: %v", err)
 	}
+	s.removeAfter(t)
+	return s
+}
+
+// RunPairT starts a server that confirms nothing which its standby does not have,
+// and that standby; they end with the test.
+func RunPairT(t testing.TB) (primary, standby *Server) {
+	t.Helper()
+	primary, err := Start(Quick, "-c synchronous_standby_names=*")
+	if err != nil {
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	primary.removeAfter(t)
+	if standby, err = primary.Standby(Quick); err != nil {
+		t.Fatal(err)
+	}
+	standby.removeAfter(t)
+	return primary, standby
+}
+
+func (s *Server) removeAfter(t testing.TB) {
 	t.Cleanup(func() {
 		if err := s.Remove(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
 // Start starts a server that was stopped.
@@ -90,6 +141,48 @@ func (s *Server) Stop(how string) error {
 	return s.ctl("stop", "-w", "-s", "-m", how)
 }
 
+// Promote makes a standby the server that is written to.
+func (s *Server) Promote() error { return s.ctl("promote", "-w", "-s", "-t", "60") }
+
+// Kill ends all of the server's processes as a loss of power does.
+func (s *Server) Kill() error {
+	s.up = false
+	return s.signal(syscall.SIGKILL)
+}
+
+// Freeze has all of the server's processes stand still until thaw is called:
+// connections stay up, and nothing is answered.
+func (s *Server) Freeze() (thaw func() error, err error) {
+	return func() error { return s.signal(syscall.SIGCONT) }, s.signal(syscall.SIGSTOP)
+}
+
+// signal reaches the main process first, which then starts no others.
+func (s *Server) signal(sig syscall.Signal) error {
+	text, err := os.ReadFile(filepath.Join(s.Dir(), "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	main, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil {
+		return err
+	}
+	children := func() []string {
+		list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", main, main))
+		return strings.Fields(string(list))
+	}
+	all := children()
+	if err := syscall.Kill(main, sig); err != nil {
+		return err
+	}
+	for _, word := range append(all, children()...) { // one may have ended, or just begun
+		if pid, err := strconv.Atoi(word); err == nil {
+			_ = syscall.Kill(pid, sig)
+		}
+	}
+	return nil
+}
+
 // Dir is the server's data directory.
 func (s *Server) Dir() string { return filepath.Join(s.dir, "data") }
 
@@ -97,6 +190,7 @@ func (s *Server) Dir() string { return filepath.Join(s.dir, "data") }
 func (s *Server) Remove() error {
 	var err error
 	if s.up {
+		_ = s.signal(syscall.SIGCONT) // it may stand still
 		err = s.Stop("immediate")
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))
@@ -115,7 +209,12 @@ func Program(name string) (string, error) {
 }
 
 func (s *Server) ctl(verb string, args ...string) error {
-	cmd := exec.Command(s.binary, append([]string{verb, "-D", s.Dir()}, args...)...) //nolint:gosec // the program is PostgreSQL's
+	return s.run(s.binary, append([]string{verb, "-D", s.Dir()}, args...)...)
+}
+
+// run runs one of PostgreSQL's programs as the server's user.
+func (s *Server) run(program string, args ...string) error {
+	cmd := exec.Command(program, args...) //nolint:gosec // the program is PostgreSQL's
 	cmd.Dir = s.dir
 	id, gid, err := credential()
 	if err != nil {
@@ -133,7 +232,7 @@ func (s *Server) ctl(verb string, args ...string) error {
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err != nil {
 		said, _ := os.ReadFile(out.Name())
-		return fmt.Errorf("pg_ctl %s: %w: %s", verb, err, said)
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(program), args[0], err, said)
 	}
 	return nil
 }

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"faxbot/controller/fax"
+	"faxbot/controller/store/pgtest"
+)
+
+// A server that hangs keeps nobody: whatever is asked ends when its time is
+// over, with an error that says that a later try may do. Afterwards all is as
+// before.
+func TestHungServerKeepsNobody(t *testing.T) {
+	t.Parallel()
+	server := pgtest.RunT(t)
+	s := database{server.URL}.open(t, "a")
+	const limit = 3 * time.Second
+	s.write = pool{s.herald.db, limit}.write
+	job := s.queued(t, newJob())
+	for range connections { // each is one that was good before
+		if err := s.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	thaw, err := server.Freeze()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked sync.WaitGroup
+	began := time.Now()
+	for range 3 * connections {
+		asked.Go(func() {
+			_, _, err := s.Create(t.Context(), newJob(), Idempotency{})
+			wantProblem(t, err, fax.Unavailable)
+		})
+		asked.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := s.Find(ctx, job.ID); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("read from a server that stands still: %v", err)
+			}
+			if took := time.Since(began); took > turnLimit {
+				t.Errorf("who waited for a second was kept for %s", took)
+			}
+		})
+	}
+	asked.Wait()
+	if took := time.Since(began); took > turnLimit+limit+5*courtesy {
+		t.Errorf("it took %s to refuse", took)
+	}
+	if err := thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Find(t.Context(), job.ID); err != nil {
+		t.Error(err)
+	}
+	s.received(t, newJob())
+}
+
+// What the standby has not is not confirmed, however long that takes: the server
+// itself would call it a success, if it were asked to stop.
+func TestCommitIsNotCutShort(t *testing.T) {
+	t.Parallel()
+	server, err := pgtest.Start(pgtest.Quick)
+	if err != nil {
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := server.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	db, err := openDB("postgres", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.MustExec("CREATE TABLE t (x INTEGER)")
+	db.MustExec("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	db.MustExec("SELECT pg_reload_conf()")
+	waits := func() bool {
+		var names string
+		if err := db.Get(&names, "SHOW synchronous_standby_names"); err != nil {
+			t.Fatal(err)
+		}
+		return names == "nobody"
+	}
+	for !waits() {
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx.MustExecContext(ctx, "INSERT INTO t VALUES (1)")
+	began := time.Now()
+	if err := tx.Commit(); err == nil || time.Since(began) > 10*time.Second {
+		t.Errorf("a commit that nobody confirms came to %v after %s", err, time.Since(began))
+	}
+	var n int
+	if err := db.Get(&n, "SELECT count(*) FROM t"); err != nil || n != 0 {
+		t.Errorf("%d rows are to be seen, of a commit that is not confirmed: %v", n, err)
+	}
+}
+
+func TestSeveralServersInTheURL(t *testing.T) {
+	t.Parallel()
+	for rest, want := range map[string]string{
+		"u:p@h/d":                               "//u:p@h/d ",
+		"u:p%40@a,b/d":                          "//u:p%40@/d host=a,b port=5432,5432 read-write 3",
+		"u@a:1,[::1]:2,[::2]/d?sslmode=disable": "//u@/d host=a,::1,::2 port=1,2,5432 read-write 3",
+		"%2Fvar%2Frun,b":                        " host=/var/run,b port=5432,5432 read-write 3",
+		"u@/d?host=a,b&port=1,2":                "//u@/d host=a,b port=1,2 read-write 3",
+		"a,b/d?target_session_attrs=any&connect_timeout=1": "///d host=a,b port=5432,5432 any 1",
+	} {
+		u, err := postgresURL(rest)
+		if err != nil {
+			t.Errorf("%s: %v", rest, err)
+			continue
+		}
+		got := strings.TrimPrefix(strings.SplitN(u.String(), "?", 2)[0], "postgres:") + " "
+		if q := u.Query(); q.Has("host") {
+			got += fmt.Sprintf("host=%s port=%s %s %s", q.Get("host"), q.Get("port"), q.Get("target_session_attrs"), q.Get("connect_timeout"))
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", rest, got, want)
+		}
+		if _, err := newConnector(u.String()); err != nil {
+			t.Errorf("%s: %v", rest, err)
+		}
+	}
+	for _, rest := range []string{"a,b/d?host=c", "a,/d", "a,%zz/d"} {
+		if u, err := postgresURL(rest); err == nil {
+			t.Errorf("%s: %s", rest, u)
+		}
+	}
+}
