@@ -108,10 +108,42 @@ func TestBombs(t *testing.T) {
 		}
 	}
 	f := open(t, document.Config{})
-	f.SetLimits(0, 0, 20<<20) // two pages
+	f.SetLimits(0, 0, 0, 20<<20) // two pages
 	id := receive(t, f, sameStrip(100))
 	_, err := f.Prepare(t.Context(), id, document.Options{Resolution: document.Superfine})
 	wantRefusal(t, err, fax.BadDocument, "too much detail")
+}
+
+// groups is a page of so many transparency groups, each inside another one, with
+// pixels of its own (ISO 32000-1, 11.4).
+func groups(n int) []byte {
+	var forms []string
+	for i := range n {
+		draws, resources := "0.5 g 10 10 500 800 re f /G gs /N Do", fmt.Sprintf("/Resources << /XObject << /N %d 0 R >> /ExtGState << /G << /ca 0.5 >> >> >>", 6+i)
+		if i == n-1 {
+			draws, resources = "0 g 0 0 99 99 re f", ""
+		}
+		forms = append(forms, fmt.Sprintf(form, "/Group << /S /Transparency /CS /DeviceCMYK >> "+resources, len(draws), draws))
+	}
+	return content("/G gs /N Do", "/XObject << /N 5 0 R >> /ExtGState << /G << /ca 0.5 >> >>", forms...)
+}
+
+// A document that needs more memory than it gets is not called damaged, and one
+// that is damaged does not need memory.
+func TestMemoryIsNotDamage(t *testing.T) {
+	t.Parallel()
+	large, broken := groups(20), bytes.Replace(groups(20), []byte("0 g 0 0 99 99 re f"), []byte("0 g Do Do 99 re Do"), 1)
+	f := open(t, document.Config{})
+	prepare(t, f, large)
+	err := refuse(t, f, broken)
+	wantRefusal(t, err, fax.BadDocument, "damaged")
+	if strings.Contains(err.Error(), "memory") {
+		t.Error(err)
+	}
+	tight := open(t, document.Config{})
+	tight.SetLimits(0, 200<<20, 0, 0)
+	wantRefusal(t, refuse(t, tight, large), fax.BadDocument, "needs more memory")
+	prepare(t, tight, long)
 }
 
 // Ghostscript and LibreOffice themselves go beyond each limit that the kernel
@@ -135,7 +167,7 @@ func TestProgramsBeyondTheirLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := open(t, document.Config{MuPDF: absent})
-			f.SetLimits(c.cpu, c.memory, c.output)
+			f.SetLimits(c.cpu, 0, c.memory, c.output)
 			wantRefusal(t, refuse(t, f, c.file), fax.BadDocument, c.words)
 		})
 	}

@@ -63,7 +63,7 @@ func (f *Folder) startEngine(script []byte, p confined) (_ *engine, err error) {
 		return nil, err
 	}
 	p.env = []string{"HOME=/nonexistent", "TMPDIR=/nonexistent"}
-	p.cpu, p.memory = f.limits.cpu, maxMemory
+	p.cpu, p.memory = f.limits.cpu, f.limits.memory
 	p.in, p.out, p.said, p.files = theirs[0], theirs[1], &e.said, []*os.File{e.doc, e.script}
 	e.cmd, err = f.start(p)
 	return e, err
@@ -78,7 +78,7 @@ func (f *Folder) startGhostscript() (*engine, error) {
 	return f.startEngine(program, confined{path: gs, args: []string{
 		"-dSAFER", "-dBATCH", "-dNOPAUSE", "-q", "-P-", "-sDEVICE=pgmraw", "-sstdout=%stderr", "-sOutputFile=%stdout",
 		"-dUseFastColor", "-dDOINTERPOLATE", "-sBandListStorage=memory", "-dMaxBitmap=" + strconv.Itoa(maxMemory>>2),
-		"--permit-file-read=" + documentName, programName, "-",
+		"--permit-file-read=" + documentName, "--permit-file-read=/proc/self/status", programName, "-",
 	}})
 }
 

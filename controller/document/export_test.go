@@ -3,9 +3,12 @@ package document
 import "time"
 
 // SetLimits lowers limits, so that tests reach them; 0 leaves one as it is.
-func (f *Folder) SetLimits(cpu time.Duration, officeMemory, output int64) {
+func (f *Folder) SetLimits(cpu time.Duration, memory, officeMemory, output int64) {
 	if cpu != 0 {
 		f.limits.cpu = cpu
+	}
+	if memory != 0 {
+		f.limits.memory = memory
 	}
 	if officeMemory != 0 {
 		f.limits.officeMemory = officeMemory

@@ -98,7 +98,7 @@ func Open(c Config) (*Folder, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	f := &Folder{Config: c, limits: limits{cpu: c.Timeout + time.Second, officeMemory: officeMemory, output: maxOutput}}
+	f := &Folder{Config: c, limits: limits{cpu: c.Timeout + time.Second, memory: maxMemory, officeMemory: officeMemory, output: maxOutput}}
 	f.spare.start, f.spare.want = f.startGhostscript, c.spareWanted()
 	f.fast.start, f.fast.want = f.startMuPDF, c.spareWanted()
 	f.SetMaxBytes(c.MaxBytes)

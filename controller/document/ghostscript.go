@@ -33,6 +33,7 @@ const (
 // limits are those that tests lower, to reach them.
 type limits struct {
 	cpu          time.Duration // more than Config.Timeout, which ends a program while somebody watches
+	memory       int64         // bytes that Ghostscript and MuPDF may address
 	officeMemory int64         // bytes that LibreOffice may address
 	output       int64         // bytes of each file that it writes, and of a fax
 }
@@ -169,6 +170,8 @@ func (f *Folder) judge(said *report, err error, n, files int) error {
 		return bad("is a PDF portfolio; send the files in it one by one")
 	case said.has(errMemory):
 		return bad("needs more memory than a conversion may use; simplify it")
+	case said.memory > f.limits.memory/2: // mostly it calls that an error of the document
+		return bad("needs more memory than a conversion may use, or is damaged; simplify it")
 	case said.has(errEmpty) && !said.has(errDamaged):
 		return bad("has no pages")
 	default:
@@ -197,8 +200,9 @@ var lost = regexp.MustCompile(`^\s+(request for unknown filter|error executing P
 // report reads what Ghostscript says, line by line, and keeps what matters.
 type report struct {
 	begun   bool
-	pages   int // announced so far
-	done    int // files drawn
+	pages   int   // announced so far
+	done    int   // files drawn
+	memory  int64 // bytes that the program had, at most
 	trouble error
 	line    []byte
 	last    []byte // the end of it all, for the log
@@ -233,7 +237,12 @@ func (r *report) read(line string) {
 		}
 	}
 	if word, ok := strings.CutPrefix(line, "FAX: "); ok {
-		switch count, isPages := strings.CutPrefix(word, "pages "); {
+		count, isPages := strings.CutPrefix(word, "pages ")
+		used, isMemory := strings.CutPrefix(word, "memory ")
+		switch {
+		case isMemory:
+			n, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(used), " kB"), 10, 64) // proc(5)
+			r.memory = n << 10
 		case isPages:
 			n, err := strconv.Atoi(count)
 			if err != nil || n <= 0 {
@@ -248,6 +257,8 @@ func (r *report) read(line string) {
 			found(errTooMany)
 		case word == "portfolio":
 			found(errPortfolio)
+		case word == "error VMerror":
+			found(errMemory)
 		case word == "nopage":
 			found(errDamaged)
 		}
