@@ -156,6 +156,7 @@ func (k *call) search(ctx context.Context) {
 				}
 			}
 			if k.snapshot().State != fax.AttemptLost {
+				k.log.Info("the call is still up; its end is awaited")
 				k.advance(fax.AttemptLost)
 			}
 			sleep(ctx, askAlive/2+rand.N(askAlive))

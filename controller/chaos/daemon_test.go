@@ -21,12 +21,16 @@ type daemon struct {
 	env     []string
 	log     *os.File
 	pause   func() time.Duration // before the next start
+	heard   func(message string) // each that it logs; may be nil
+	door    *wire                // through which calls reach it, shut while it is down; may be nil
 
 	mu      sync.Mutex
 	process *exec.Cmd // nil while it is down
 	gone    chan struct{}
 	address map[string]string
 	ended   bool
+	quit    chan struct{} // closed when it is ended for good
+	hurry   bool          // until it is up it is started without a pause
 	lives   int
 	blind   []span // when it could hear nothing of the switch
 	work    sync.WaitGroup
@@ -46,6 +50,7 @@ const (
 
 func (d *daemon) start() error {
 	d.darken()
+	d.quit = make(chan struct{})
 	err := d.spawn()
 	if err == nil {
 		d.work.Add(1)
@@ -82,6 +87,7 @@ func (d *daemon) spawn() error {
 // listen reads what the daemon says, to its end.
 func (d *daemon) listen(cmd *exec.Cmd, said io.Reader, gone chan struct{}) {
 	defer d.work.Done()
+	open := false // the door
 	lines := bufio.NewScanner(said)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -90,14 +96,26 @@ func (d *daemon) listen(cmd *exec.Cmd, said io.Reader, gone chan struct{}) {
 		if json.Unmarshal(lines.Bytes(), &line) != nil {
 			continue
 		}
+		if d.heard != nil {
+			d.heard(line.Msg)
+		}
 		switch line.Msg {
 		case "listening":
 			d.mu.Lock()
-			d.address[line.For] = line.Address
+			d.address[line.For], d.hurry = line.Address, false
 			d.mu.Unlock()
+			if line.For == forSockets && d.door != nil {
+				if err := d.door.listen(); err != nil {
+					fmt.Fprintf(d.log, "--- no calls will come: %v\n", err)
+				}
+				open = true
+			}
 		case "command link is up":
 			d.lighten()
 		}
+	}
+	if open {
+		d.door.shut()
 	}
 	err := cmd.Wait()
 	d.mu.Lock()
@@ -115,7 +133,16 @@ func (d *daemon) supervise() {
 		gone := d.gone
 		d.mu.Unlock()
 		<-gone
-		time.Sleep(d.pause())
+		d.mu.Lock()
+		pause := d.pause()
+		if d.hurry {
+			pause = 10 * time.Millisecond
+		}
+		d.mu.Unlock()
+		select {
+		case <-d.quit:
+		case <-time.After(pause):
+		}
 		if err := d.spawn(); err != nil {
 			fmt.Fprintf(d.log, "--- not started again: %v\n", err)
 			return
@@ -135,6 +162,13 @@ func (d *daemon) kill() {
 	}
 }
 
+// hasten has it started again and again, without a pause, until it is up again.
+func (d *daemon) hasten() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hurry = true
+}
+
 // signal asks it to end.
 func (d *daemon) signal(s os.Signal) {
 	d.mu.Lock()
@@ -147,6 +181,9 @@ func (d *daemon) signal(s os.Signal) {
 // close ends it for good.
 func (d *daemon) close() {
 	d.mu.Lock()
+	if !d.ended && d.quit != nil {
+		close(d.quit)
+	}
 	d.ended = true
 	d.mu.Unlock()
 	d.kill()

@@ -204,9 +204,11 @@ func (r *round) look() (waiting, open int) {
 
 // ask is one HTTP request.
 func (r *round) ask(method, door, path string, header http.Header, body io.Reader, answer any) (int, error) {
-	address := r.daemon.at(door)
+	var address string
 	if r.fleet != nil {
 		address = r.fleet.at(door)
+	} else {
+		address = r.daemon.at(door)
 	}
 	if address == "" {
 		return 0, errors.New("the daemon is down")

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,146 +34,161 @@ var fleetFaults = []fleetFault{
 	{"a host is killed, the call connects", exactly(moment{toDaemon, "", 1, false, false}), killHost},
 	{"a host is killed, the call has said who it is", exactly(moment{toDaemon, "CHANNEL_DATA", 1, false, false}), killHost},
 	{"a host is killed, txfax sent", exactly(moment{toSwitch, "execute-app-name: txfax", 1, false, false}), killHost},
-	{"a host is killed after a page", func(r *round) any { return r.page() }, killHost},
+	{"a host is killed after a page", afterAPage, killHost},
 	{"a host is killed, the result unread", exactly(moment{toDaemon, "txfaxresult", 1, true, false}), killHost},
-	{"two hosts are killed", (*round).anyMoment, func(r *round, d, sw int) { killHost(r, d, sw); killHost(r, (d+1)%hosts, sw) }},
-	{"all hosts are killed", (*round).anyMoment, func(r *round, d, sw int) {
-		for i := range hosts {
-			killHost(r, i, sw)
+	{"two hosts are killed", (*round).anyMoment, func(r *round, d, _ int) { r.killHost(d); r.killHost((d + 1) % hosts) }},
+	{"all hosts are killed", (*round).anyMoment, func(r *round, _, _ int) {
+		for d := range hosts {
+			r.killHost(d)
 		}
 	}},
 	{"a host stands still", (*round).anyMoment, stopHost},
 	{"a host stands still before it dials", originate(false), stopHost},
 	{"a host stands still, the call connects", exactly(moment{toDaemon, "", 1, false, false}), stopHost},
-	{"a host stands still after a page", func(r *round) any { return r.page() }, stopHost},
-	{"a host is told to end", (*round).anyMoment, func(r *round, d, _ int) { r.fleet.daemons[d].signal(syscall.SIGTERM) }},
+	{"a host stands still after a page", afterAPage, stopHost},
+	{"a host is told to end", (*round).anyMoment, func(r *round, d, _ int) {
+		r.fleet.tally.add(hostsEnded)
+		r.fleet.daemons[d].signal(syscall.SIGTERM)
+	}},
 	{"a host loses a switch", (*round).anyMoment, func(r *round, d, sw int) { r.shut(r.fleet.commands[d][sw]) }},
 	{"a switch loses a host", (*round).anyMoment, func(r *round, d, _ int) { r.shut(r.fleet.calls[d]) }},
 	{"a host is cut off from both switches", (*round).anyMoment, func(r *round, d, _ int) {
 		r.shut(append([]*wire{r.fleet.calls[d]}, r.fleet.commands[d]...)...)
 	}},
-	{"a switch stands still", (*round).anyMoment, func(r *round, _, sw int) {
+	{"a switch is silent", (*round).anyMoment, func(r *round, _, sw int) {
+		all := slices.Clone(r.fleet.calls)
 		for d := range hosts {
-			r.hold(r.fleet.commands[d][sw])
+			all = append(all, r.fleet.commands[d][sw])
 		}
-		r.hold(r.fleet.calls...)
+		r.hold(all...)
 	}},
 	{"command links drop", (*round).anyMoment, func(r *round, _, _ int) {
 		for d, of := range r.fleet.commands {
 			r.fleet.daemons[d].darken()
-			for _, w := range of {
-				w.cut()
-			}
+			r.cut(of...)
 		}
 	}},
-	{"call connections drop", (*round).anyMoment, func(r *round, _, _ int) {
-		for _, w := range r.fleet.calls {
-			w.cut()
-		}
-	}},
-	{"a switch crashes, memory kept", (*round).anyMoment, func(r *round, _, sw int) { r.crash(r.fleet.switches[sw], true) }},
-	{"a switch crashes, memory lost", (*round).anyMoment, func(r *round, _, sw int) { r.crash(r.fleet.switches[sw], false) }},
-	{"a host is killed, and its switch crashes", (*round).anyMoment, func(r *round, d, sw int) {
-		killHost(r, d, sw)
-		r.crash(r.fleet.switches[sw], true)
-	}},
-	{"PostgreSQL is killed", (*round).anyMoment, func(r *round, _, _ int) {
-		if err := r.fleet.postgres.Stop("immediate"); err != nil {
-			r.complain(unfit, "%v", err)
-		}
-		r.fleet.breakFor(r.outage, func() {
-			if err := r.fleet.postgres.Start(); err != nil {
-				r.complain(unfit, "%v", err)
-			}
-		})
-	}},
-	{"PostgreSQL stands still", (*round).anyMoment, func(r *round, _, _ int) {
-		if err := r.fleet.stopPostgres(r.outage); err != nil {
-			r.complain(unfit, "%v", err)
-		}
+	{"call connections drop", (*round).anyMoment, func(r *round, _, _ int) { r.cut(r.fleet.calls...) }},
+	{"a switch is killed, memory kept", (*round).anyMoment, func(r *round, _, sw int) { r.killSwitch(sw, true) }},
+	{"a switch is killed, memory lost", (*round).anyMoment, func(r *round, _, sw int) { r.killSwitch(sw, false) }},
+	{"a switch stands still", (*round).anyMoment, stopSwitch},
+	{"a switch stands still after a page", afterAPage, stopSwitch},
+	{"a host and its switch are killed", (*round).anyMoment, func(r *round, d, sw int) { r.killHost(d); r.killSwitch(sw, true) }},
+	{"a host is killed, its switch stands still", (*round).anyMoment, func(r *round, d, sw int) { r.killHost(d); r.stopSwitch(sw) }},
+	{"PostgreSQL is killed", (*round).anyMoment, func(r *round, _, _ int) { r.killPostgres() }},
+	{"a process of PostgreSQL is killed", (*round).anyMoment, func(r *round, _, _ int) { r.killBackend() }},
+	{"PostgreSQL stands still", (*round).anyMoment, func(r *round, _, _ int) { r.stopPostgres() }},
+	{"PostgreSQL is killed in a call, then its host", afterAPage, func(r *round, d, _ int) {
+		r.outage = max(r.outage, 5*time.Second) // the fax ends in it, and its result goes to the journal
+		r.killPostgres()
+		r.fleet.daemons[d].hasten()
+		r.after(4*time.Second, func() { r.killHost(d) })
 	}},
 	{"a host loses PostgreSQL", (*round).anyMoment, func(r *round, d, _ int) { r.shut(r.fleet.database[d]) }},
 	{"a host hears nothing of PostgreSQL", (*round).anyMoment, func(r *round, d, _ int) { r.hold(r.fleet.database[d]) }},
-	{"S3 is down", (*round).anyMoment, func(r *round, _, _ int) {
-		r.fleet.bucket.Fail(true)
-		r.fleet.breakFor(r.outage, func() { r.fleet.bucket.Fail(false) })
-	}},
+	{"S3 is killed", (*round).anyMoment, func(r *round, _, _ int) { r.killBucket() }},
+	{"S3 stands still", (*round).anyMoment, func(r *round, _, _ int) { r.stopBucket() }},
+	{"S3 answers with errors", (*round).anyMoment, func(r *round, _, _ int) { r.failBucket() }},
 }
 
-func killHost(r *round, d, _ int) { r.fleet.daemons[d].kill() }
-func stopHost(r *round, d, _ int) { r.fleet.stop(d, r.outage) }
+func killHost(r *round, d, _ int)    { r.killHost(d) }
+func stopHost(r *round, d, _ int)    { r.stopHost(d) }
+func stopSwitch(r *round, _, sw int) { r.stopSwitch(sw) }
+
+func afterAPage(r *round) any { return r.page() }
 
 func exactly(m moment) func(*round) any { return func(*round) any { return m } }
 
 func originate(lose bool) func(*round) any { return func(r *round) any { return r.originates(lose) } }
 
-// shut refuses connections for a while.
-func (r *round) shut(wires ...*wire) {
-	r.blind()
-	for _, w := range wires {
-		w.shut()
-		r.fleet.breakFor(r.outage, func() {
-			if err := w.listen(); err != nil {
-				r.complain(unfit, "%v", err)
-			}
-		})
-	}
-}
-
-// hold lets nothing pass for a while, and breaks nothing.
-func (r *round) hold(wires ...*wire) {
-	r.blind()
-	for _, w := range wires {
-		r.fleet.breakFor(r.outage, w.hold())
-	}
-}
-
-// blind notes that daemons may miss what happens in the outage.
-func (r *round) blind() {
-	for _, d := range r.fleet.daemons {
-		d.darken()
-		r.fleet.breakFor(r.outage+time.Second, d.lighten)
-	}
-}
+const (
+	hosts  = 3
+	stands = 6 // at once; each has its own fleet
+	// aRound is how long one may take: to begin, to send, to be judged.
+	aRound = 2*patience + time.Minute
+	// manyRounds is after how many everything must have happened once.
+	manyRounds = 100
+)
 
 // TestFleet breaks each part of a fleet while faxes are sent through it.
 //
-//	make chaos-fleet FLEET=116 SEED=7
+//	make chaos-fleet ROUNDS=108 SEED=7
 func TestFleet(t *testing.T) {
 	seed := setting(t, "FAXBOT_CHAOS_SEED", rand.Uint64N(1e9))
 	rounds := int(setting(t, "FAXBOT_CHAOS_FLEET", 4))
 	t.Logf("seed %d", seed)
-	table := newTable()
+	table, count := newTable(), newTally()
 	table.names = nil
 	for _, f := range fleetFaults {
 		table.row(f.name)
 	}
-	const stands = 6 // at once; each has its own fleet
+	last := time.Now().Add(24 * time.Hour)
+	if end, limited := t.Deadline(); limited {
+		last = end.Add(-aRound - time.Minute) // for a round to begin
+	}
 	var work sync.WaitGroup
 	began := time.Now()
 	all := make([]*stand, min(stands, rounds))
 	for i := range all {
-		all[i] = newStand(t, seed+uint64(i))
+		all[i] = newStand(t, hosts, 2*time.Second, seed+uint64(i), count)
 	}
 	for i, s := range all {
 		work.Go(func() {
 			for number := i + 1; number <= rounds; number += len(all) {
-				r := &round{
-					seed: seed, number: number, fault: fault{name: fleetFaults[(number*7)%len(fleetFaults)].name}, fleet: s,
-					daemon: s.daemons[0], sw: s.switches[0], struck: make(chan struct{}), dir: s.dir,
-					rand: rand.New(rand.NewPCG(seed, uint64(number))),
+				if time.Now().After(last) {
+					t.Errorf("no time is left for round %d of %d", number, rounds)
+					return
 				}
-				r.outage = time.Duration(500+r.rand.IntN(5500)) * time.Millisecond
-				r.breakFleet(fleetFaults[(number*7)%len(fleetFaults)])
+				r := newFleetRound(s, seed, number)
+				f := fleetFaults[(number*fleetStride)%len(fleetFaults)]
+				r.fault.name = f.name
+				if !within(aRound, func() { r.breakFleet(f) }) {
+					t.Errorf("round %d, %q, has not ended within %s; what is going on:\n%s", number, f.name, aRound, goroutines())
+					return // its fleet is of no use any more
+				}
 				table.add(r.fault, r.problems)
 				if len(r.problems) > 0 {
-					t.Errorf("round %d, outage %s: %s", number, r.outage, r.account())
+					t.Errorf("round %d, outage %s: %s: %s", number, r.outage, f.name, r.account())
 				}
 			}
 		})
 	}
 	work.Wait()
-	t.Logf("seed %d, %.0f s\n%s", seed, time.Since(began).Seconds(), table)
+	if missing := count.missing(); rounds >= manyRounds && len(missing) > 0 {
+		t.Errorf("in %d rounds these never happened: %q", rounds, missing)
+	}
+	t.Logf("seed %d, %.0f s\n%s\n%s", seed, time.Since(began).Seconds(), table, count)
+}
+
+// fleetStride makes the first rounds of a run differ much; it has no divisor in
+// common with the number of faults.
+const fleetStride = 7
+
+func newFleetRound(s *stand, seed uint64, number int) *round {
+	r := &round{
+		seed: seed, number: number, fleet: s, daemon: s.daemons[0], sw: s.switches[0], struck: make(chan struct{}), dir: s.dir,
+		rand: rand.New(rand.NewPCG(seed, uint64(number))),
+	}
+	r.outage = time.Duration(500+r.rand.IntN(5500)) * time.Millisecond
+	return r
+}
+
+// within says whether something ended in time; else it goes on by itself.
+func within(limit time.Duration, do func()) bool {
+	done := make(chan struct{})
+	go func() { defer close(done); do() }()
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// goroutines is where all of them are.
+func goroutines() string {
+	text := make([]byte, 1<<20)
+	return string(text[:runtime.Stack(text, true)])
 }
 
 // breakFleet does a whole round.

@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"faxbot/controller/fax"
-	"faxbot/controller/freeswitch/simulator"
 )
 
 // history is one call as the switch's ledger has it.
 type history struct {
-	sw                      *simulator.Switch
+	sw                      exchange
 	job, attempt, number    string
 	dialled, answered, done time.Time // done: the fax engine's verdict
 	ended                   time.Time // zero when the switch crashed before
@@ -36,7 +35,7 @@ func (r *round) history() []*history {
 }
 
 // historyOf returns the calls of one switch to the numbers of this round.
-func (r *round) historyOf(sw *simulator.Switch) []*history {
+func (r *round) historyOf(sw exchange) []*history {
 	var all []*history
 	by := map[string]*history{}
 	ours := func(number string) bool {
@@ -193,6 +192,9 @@ func (r *round) judgeCalls(s *submission, now job, calls []*history) {
 	for _, a := range now.Attempts {
 		h := by[a.ID]
 		delete(by, a.ID)
+		if a.Cause == fax.Unknown && r.fleet != nil {
+			r.fleet.tally.add(unknown)
+		}
 		switch {
 		case a.State != fax.AttemptEnded:
 			r.complain(lost, "%s has ended, its call %s is %s", s.key, a.ID, a.State)
@@ -222,9 +224,9 @@ func (r *round) unknowable(h *history) bool {
 	for _, c := range r.crashes {
 		switch {
 		case c.sw != h.sw || c.at.Before(h.answered):
-		case h.done.IsZero() || h.done.After(c.at.Add(-20*time.Millisecond)):
+		case h.done.IsZero() || h.done.After(c.from.Add(-20*time.Millisecond)):
 			return true // there is no record
-		case !c.kept && (c.at.Sub(h.done) < news || r.wasBlind(h.done.Add(-20*time.Millisecond), c.at)):
+		case !c.kept && (c.from.Sub(h.done) < news || r.wasBlind(h.done.Add(-20*time.Millisecond), c.at)):
 			return true
 		}
 	}

@@ -33,7 +33,7 @@ type round struct {
 	rand     *rand.Rand // for the goroutine that runs the round
 	dir      string
 	state    string // where the daemon keeps everything
-	sw       *simulator.Switch
+	sw       exchange
 	commands *wire
 	calls    *wire
 	daemon   *daemon
@@ -52,9 +52,9 @@ type round struct {
 
 // crash is a restart of the switch.
 type crash struct {
-	sw   *simulator.Switch
-	at   time.Time
-	kept bool // mod_db's table survived
+	sw       exchange
+	from, at time.Time // it died between the two
+	kept     bool      // mod_db's table survived
 }
 
 // problem is a broken promise.
@@ -135,7 +135,7 @@ func (r *round) setUp(program string) (err error) {
 			return err
 		}
 	}
-	r.sw, err = simulator.New(simulator.Config{
+	sw, err := simulator.New(simulator.Config{
 		Speed: 40 + 160*r.rand.Float64(), Seed: r.seed + uint64(r.number) + 1,
 		LedgerPath: filepath.Join(r.dir, "ledger.jsonl"), StatePath: filepath.Join(r.dir, "switch.jsonl"),
 	})
@@ -144,8 +144,9 @@ func (r *round) setUp(program string) (err error) {
 	}
 	ctx, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- r.sw.Run(ctx) }()
+	go func() { ended <- sw.Run(ctx) }()
 	r.later(func() { end(); <-ended })
+	r.sw = sw
 
 	if r.commands, err = newWire(toSwitch, r.sw.Addr); err != nil {
 		return err
@@ -159,7 +160,7 @@ func (r *round) setUp(program string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.sw.Load("default", string(files[0].Text)); err != nil {
+	if err := sw.Load("default", string(files[0].Text)); err != nil {
 		return err
 	}
 	return r.setUpDaemon(program)
@@ -238,23 +239,31 @@ func (r *round) after(d time.Duration, do func()) {
 }
 
 // restart is a crash and a new start of the switch.
-func (r *round) restart(keep bool) { r.crash(r.sw, keep) }
+func (r *round) restart(keep bool) {
+	r.crash(r.sw, keep, func() { r.sw.Restart(keep) })
+}
 
-func (r *round) crash(sw *simulator.Switch, keep bool) {
-	r.mu.Lock()
-	r.crashes = append(r.crashes, crash{sw, time.Now(), keep})
-	r.mu.Unlock()
+// crash notes that a switch dies in do.
+func (r *round) crash(sw exchange, keep bool, do func()) {
 	for _, d := range r.daemons() {
 		d.darken()
 	}
-	sw.Restart(keep)
+	from := time.Now()
+	do()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.crashes = append(r.crashes, crash{sw, from, time.Now(), keep})
 }
 
-func (r *round) switches() []*simulator.Switch {
-	if r.fleet != nil {
-		return r.fleet.switches
+func (r *round) switches() []exchange {
+	if r.fleet == nil {
+		return []exchange{r.sw}
 	}
-	return []*simulator.Switch{r.sw}
+	var all []exchange
+	for _, sw := range r.fleet.switches {
+		all = append(all, sw)
+	}
+	return all
 }
 
 func (r *round) daemons() []*daemon {

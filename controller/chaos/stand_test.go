@@ -1,7 +1,6 @@
 package chaos_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -12,25 +11,25 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"faxbot/controller/document/bucket/buckettest"
-	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/store/pgtest"
 
 	_ "github.com/lib/pq" // to make retries due
 )
 
-// stand is a fleet: PostgreSQL, an S3 server, switches, and daemons in processes
-// of their own, with a wire wherever two of them talk. Rounds come one after the
-// other.
+// stand is a fleet: PostgreSQL, an S3 server, switches and daemons, all in
+// processes of their own, with a wire wherever two of them talk. Rounds come one
+// after the other.
 type stand struct {
 	dir      string
 	postgres *pgtest.Server
 	bucket   *buckettest.Server
-	switches []*simulator.Switch
+	lease    time.Duration
+	tally    *tally
+	switches []*switchProcess
 	daemons  []*daemon
 	commands [][]*wire // by daemon and switch
 	calls    []*wire   // by daemon
@@ -42,12 +41,11 @@ type stand struct {
 
 var switchNames = []string{"west", "east"}
 
-const hosts = 3
-
-// newStand makes a fleet, or skips the test where a server is missing.
-func newStand(t *testing.T, seed uint64) *stand {
+// newStand makes a fleet of so many hosts, or skips the test where a server is
+// missing.
+func newStand(t *testing.T, hosts int, lease time.Duration, seed uint64, count *tally) *stand {
 	t.Helper()
-	s := &stand{dir: t.TempDir(), bucket: buckettest.RunT(t)}
+	s := &stand{dir: t.TempDir(), bucket: buckettest.RunT(t), lease: lease, tally: count}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -64,14 +62,9 @@ func newStand(t *testing.T, seed uint64) *stand {
 		}
 	})
 	for i, name := range switchNames {
-		sw, err := simulator.New(simulator.Config{
-			Speed: 60, Seed: seed + uint64(i), LedgerPath: filepath.Join(s.dir, name+".ledger"), StatePath: filepath.Join(s.dir, name+".state"),
-		})
-		check(err)
-		ctx, end := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- sw.Run(ctx) }()
-		t.Cleanup(func() { end(); <-ended })
+		sw := &switchProcess{dir: s.dir, name: name, seed: seed + uint64(i)}
+		check(sw.start())
+		t.Cleanup(sw.kill)
 		s.switches = append(s.switches, sw)
 	}
 	for i := range hosts {
@@ -100,11 +93,11 @@ func (s *stand) addDaemon(t *testing.T, i int, seed uint64) error {
 		return err
 	}
 	t.Cleanup(database.close)
-	calls, err := newWire(toDaemon, func() string { return d.at(forSockets) })
-	if err != nil {
+	if d.door, err = newWire(toDaemon, func() string { return d.at(forSockets) }); err != nil {
 		return err
 	}
-	t.Cleanup(calls.close)
+	t.Cleanup(d.door.close)
+	d.door.shut() // until it is up
 	var commands []*wire
 	var list []string
 	for n, sw := range s.switches {
@@ -114,7 +107,7 @@ func (s *stand) addDaemon(t *testing.T, i int, seed uint64) error {
 		}
 		t.Cleanup(w.close)
 		commands = append(commands, w)
-		list = append(list, fmt.Sprintf("%s=%s socket=%s", switchNames[n], w.addr(), calls.addr()))
+		list = append(list, fmt.Sprintf("%s=%s socket=%s", switchNames[n], w.addr(), d.door.addr()))
 	}
 	query := at.Query()
 	query.Set("host", near)
@@ -125,6 +118,7 @@ func (s *stand) addDaemon(t *testing.T, i int, seed uint64) error {
 	}
 	t.Cleanup(func() { log.Close() })
 	luck := rand.New(rand.NewPCG(seed, uint64(i)<<32))
+	d.heard = s.tally.said
 	d.log, d.pause = log, func() time.Duration { return time.Duration(luck.IntN(4000)) * time.Millisecond }
 	b := s.bucket.Config
 	d.env = []string{
@@ -134,20 +128,20 @@ func (s *stand) addDaemon(t *testing.T, i int, seed uint64) error {
 	}
 	d.args = []string{
 		"serve", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--socket-listen=127.0.0.1:0",
-		"--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s", "--lease=2s",
+		"--gateway-name=carrier", "--gateway-cps=1000", "--grace=2s", "--lease=" + s.lease.String(),
 		"--database-url=" + at.String(), "--data-dir=" + filepath.Join(s.dir, fmt.Sprint("documents", i)),
 		"--host=" + fmt.Sprint("host", i), "--log-format=json", "--log-level=debug",
 	}
 	t.Cleanup(d.close)
-	s.daemons, s.calls = append(s.daemons, d), append(s.calls, calls)
+	s.daemons, s.calls = append(s.daemons, d), append(s.calls, d.door)
 	s.commands, s.database = append(s.commands, commands), append(s.database, database)
 	return nil
 }
 
 // at is an address of a daemon that is up, of each in turn.
 func (s *stand) at(door string) string {
-	for range hosts {
-		if address := s.daemons[s.lucky.Add(1)%hosts].at(door); address != "" {
+	for range s.daemons {
+		if address := s.daemons[int(s.lucky.Add(1))%len(s.daemons)].at(door); address != "" {
 			return address
 		}
 	}
@@ -161,36 +155,6 @@ func (s *stand) wires() []*wire {
 		all = append(all, of...)
 	}
 	return all
-}
-
-// for a while something is broken, and then mended.
-func (s *stand) breakFor(d time.Duration, mend func()) {
-	s.mended.Add(1)
-	go func() {
-		defer s.mended.Done()
-		time.Sleep(d)
-		mend()
-	}()
-}
-
-// stop has a daemon stand still.
-func (s *stand) stop(i int, d time.Duration) {
-	s.daemons[i].darken()
-	s.daemons[i].signal(syscall.SIGSTOP)
-	s.breakFor(d, func() {
-		s.daemons[i].signal(syscall.SIGCONT)
-		s.daemons[i].lighten()
-	})
-}
-
-// stopPostgres has all its processes stand still.
-func (s *stand) stopPostgres(d time.Duration) error {
-	thaw, err := s.postgres.Freeze()
-	if err != nil {
-		return err
-	}
-	s.breakFor(d, func() { _ = thaw() }) // those that are left
-	return nil
 }
 
 // alter changes the database behind everybody's back.

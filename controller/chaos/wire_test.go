@@ -18,6 +18,7 @@ type wire struct {
 	caller   side          // whom those who connect want to reach
 
 	mu    sync.Mutex
+	shuts int // how often it has been shut and not been opened again
 	open  map[net.Conn]struct{}
 	traps []*trap
 	work  sync.WaitGroup
@@ -50,17 +51,21 @@ func newWire(caller side, target func() string) (*wire, error) {
 
 // newWireAt listens at an address, or at a path.
 func newWireAt(address string, caller side, target func() string) (*wire, error) {
-	w := &wire{address: address, target: target, caller: caller, open: map[net.Conn]struct{}{}}
+	w := &wire{address: address, target: target, caller: caller, shuts: 1, open: map[net.Conn]struct{}{}}
 	return w, w.listen()
 }
 
+// listen takes back one shut, and listens when that was the last.
 func (w *wire) listen() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.shuts--; w.shuts > 0 {
+		return nil
+	}
 	l, err := net.Listen(network(w.address), w.address)
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.listener, w.address = l, l.Addr().String()
 	w.work.Add(1)
 	go w.accept(l)
@@ -81,9 +86,11 @@ func (w *wire) close() {
 	w.work.Wait()
 }
 
-// shut breaks every connection and refuses new ones, until listen is called.
+// shut breaks every connection and refuses new ones, until listen is called as
+// often.
 func (w *wire) shut() {
 	w.mu.Lock()
+	w.shuts++
 	w.listener.Close()
 	w.mu.Unlock()
 	w.cut()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -35,11 +36,15 @@ const (
 
 // Server is an S3 server with one bucket.
 type Server struct {
-	Config bucket.Config
-	dir    string                 // of the bucket
-	down   atomic.Pointer[string] // what is refused: paths that end so
+	Config  bucket.Config
+	dir     string                 // of the bucket
+	args    []string               // of its process
+	address string                 // of its process
+	down    atomic.Pointer[string] // what is refused: paths that end so
 
 	mu      sync.Mutex
+	process *exec.Cmd     // nil while it is down
+	ended   chan struct{} // closed when that has ended
 	headers []http.Header // of the requests that stored something
 }
 
@@ -54,17 +59,19 @@ func RunT(tb testing.TB) *Server {
 	if err := errors.Join(os.MkdirAll(s.dir, 0o700), os.Mkdir(side, 0o700)); err != nil {
 		tb.Fatal(err)
 	}
-	var address string
+	tb.Cleanup(s.Kill)
 	for try := 0; ; try++ {
-		address = free(tb)
-		if start(tb, address, path, "--port", address, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", "--sidecar", side, files) {
+		s.address = free(tb)
+		s.args = []string{path, "--port", s.address, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", "--sidecar", side, files}
+		err := s.Start()
+		if err == nil {
 			break
 		}
 		if try == 5 {
-			tb.Fatal("versitygw does not start")
+			tb.Fatal(err)
 		}
 	}
-	proxy := httptest.NewServer(s.front(&url.URL{Scheme: "http", Host: address}))
+	proxy := httptest.NewServer(s.front(&url.URL{Scheme: "http", Host: s.address}))
 	tb.Cleanup(proxy.Close)
 	s.Config = bucket.Config{
 		Name: name, Prefix: "test/", Region: "us-east-1", Endpoint: proxy.URL, AccessKey: accessKey, SecretKey: secretKey,
@@ -106,33 +113,55 @@ func free(tb testing.TB) string {
 	return l.Addr().String()
 }
 
-// start runs the server; false when it ended before it answered.
-func start(tb testing.TB, address, path string, args ...string) bool {
-	tb.Helper()
+// Start starts a server that was killed, at the same address.
+func (s *Server) Start() error {
+	cmd := exec.Command(s.args[0], s.args[1:]...) //nolint:gosec // installed by .ci/deps
 	// It dies with the test, however that ends.
-	cmd := exec.Command(path, args...) //nolint:gosec // installed by .ci/deps
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
+		return err
 	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }()
-	tb.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	s.mu.Lock()
+	s.process, s.ended = cmd, ended
+	s.mu.Unlock()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		if conn, err := net.Dial("tcp", address); err == nil {
+		if conn, err := net.Dial("tcp", s.address); err == nil {
 			_ = conn.Close()
-			return true
+			return nil
 		}
 		select {
 		case <-ended:
-			return false
+			return errors.New("versitygw ended before it listened")
 		case <-look.C:
 		}
 	}
-	tb.Fatal("versitygw does not listen within 20 s")
-	return false
+	s.Kill()
+	return errors.New("versitygw does not listen within 20 s")
+}
+
+// Kill ends the server at once; what it has stored stays.
+func (s *Server) Kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		_ = s.process.Process.Kill()
+		<-s.ended
+		s.process = nil
+	}
+}
+
+// Signal sends the server a signal: SIGSTOP has it stand still.
+func (s *Server) Signal(sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return errors.New("versitygw is down")
+	}
+	return s.process.Process.Signal(sig)
 }
 
 // front passes requests on, unless the server is to be down.
@@ -140,7 +169,7 @@ func (s *Server) front(to *url.URL) http.Handler {
 	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
 		r.Out.Host = r.In.Host // it is signed
-	}}
+	}, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if end := s.down.Load(); end != nil && strings.HasSuffix(r.URL.Path, *end) {
 			_, _ = io.Copy(io.Discard, r.Body)
