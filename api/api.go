@@ -108,11 +108,17 @@ func New(c Config) *API {
 	a.public = a.observe(console.Handler(a.mux(a.routes())))
 	a.inside = a.observe(a.mux(append(
 		a.shared(true),
-		route{pattern: "GET /metrics", serve: plain(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{}))},
+		route{pattern: "GET /metrics", serve: plain(figures(c.Gatherer))},
 		a.diagnosis(),
 		a.pagesRoute(),
 	)))
 	return a
+}
+
+// figures shows those that can be had: what the database would count is left out
+// while it is away, when the others are wanted most.
+func figures(from prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(from, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
 // Set changes the terms, for requests from now on.
