@@ -25,7 +25,6 @@ type call struct {
 	on        *exchange
 	at        string    // the address of the switch then; only there it can be asked about
 	claimedAt time.Time // of a call that we place
-	log       *slog.Logger
 	// policy is that of the call's beginning; another one is for other calls.
 	policy *Policy
 
@@ -50,7 +49,7 @@ type call struct {
 func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
 	k := &call{
 		c: c, id: attempt.ID, job: job, attempt: attempt, heardAt: time.Now(), cancelled: job.CancelAsked, policy: c.policy.Load(),
-		on: c.exchange(attempt.Switch), log: c.log.With("fax", job.ID, "attempt", attempt.ID),
+		on: c.exchange(attempt.Switch),
 	}
 	k.at = k.on.link.Address()
 	k.saved = attempt.Result.Pages
@@ -59,6 +58,10 @@ func (c *Controller) newCall(job fax.Job, attempt fax.Attempt) *call {
 	k.verdict.begun, k.verdict.answered = attempt.Answered(), attempt.Answered()
 	return k
 }
+
+// log is made when there is something to say: ten thousand that wait for that
+// would cost 3 MB.
+func (k *call) log() *slog.Logger { return k.c.log.With("fax", k.job.ID, "attempt", k.id) }
 
 // Admit implements freeswitch.Host.
 func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freeswitch.Session {
@@ -81,9 +84,7 @@ func (c *Controller) Admit(conn *freeswitch.Call, said *events.Connected) freesw
 	k.conn = conn
 	k.heardAt = time.Now()
 	k.verdict.hear(byCall, said)
-	if k.news != nil {
-		k.news.Stop()
-	}
+	k.stopWaiting()
 	c.metrics.setup.Observe(c.store.Now().Sub(k.attempt.CreatedAt).Seconds())
 	return k
 }
@@ -113,13 +114,13 @@ func (k *call) Fax(ctx context.Context) (freeswitch.Fax, error) {
 		Fetch:  k.fetch(),
 		Before: dialplan.KeepRecord(k.id),
 		Unfetched: func(answer string) {
-			k.log.Error("the switch could not fetch the pages; load mod_http_cache, and let it reach FAXBOT_DOCUMENT_URL", "answer", answer)
+			k.log().Error("the switch could not fetch the pages; load mod_http_cache, and let it reach FAXBOT_DOCUMENT_URL", "answer", answer)
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.verdict.unfetched = max(k.verdict.unfetched, or(answer, "no answer"))
 		},
 		Refused: func(command, answer string) {
-			k.log.Warn("the switch keeps no record of this call; load mod_db", "answer", answer)
+			k.log().Warn("the switch keeps no record of this call; load mod_db", "answer", answer)
 		},
 	}, nil
 }
@@ -134,7 +135,7 @@ func (k *call) Gone(err error) {
 	k.conn = nil
 	k.mu.Unlock()
 	if err != nil && open {
-		k.log.Warn("the call's connection ended early; asking the switch", "error", err)
+		k.log().Warn("the call's connection ended early; asking the switch", "error", err)
 		k.reconcile()
 	}
 	k.keepRecording(conn)
@@ -176,7 +177,7 @@ func (k *call) settle() {
 	if k.verdict.conflict() && !k.conflicted {
 		k.conflicted = true
 		k.c.metrics.conflicts.Inc()
-		k.log.Error("witnesses contradict each other; the first in rank is believed", "accounts", fmt.Sprintf("%+v", k.verdict.engine))
+		k.log().Error("witnesses contradict each other; the first in rank is believed", "accounts", fmt.Sprintf("%+v", k.verdict.given()))
 		if k.stored {
 			for _, w := range k.verdict.testimony().Contradicted {
 				k.c.spawn(func() { k.c.contradicted(k.id, w) })
@@ -230,7 +231,7 @@ func (k *call) saveProgress() {
 		if takenOver(err) {
 			k.release()
 		} else if err != nil && fax.ProblemOf(err) != fax.Conflict && k.c.life.Err() == nil {
-			k.log.Error("confirmed pages could not be stored", "pages", pages, "error", err)
+			k.log().Error("confirmed pages could not be stored", "pages", pages, "error", err)
 		}
 		k.mu.Lock()
 		k.saved = pages
@@ -251,7 +252,7 @@ func (k *call) advance(to fax.AttemptState) {
 	} else if takenOver(err) {
 		k.release()
 	} else if fax.ProblemOf(err) != fax.Conflict && k.c.life.Err() == nil {
-		k.log.Error("a step of the call could not be stored", "state", to, "error", err)
+		k.log().Error("a step of the call could not be stored", "state", to, "error", err)
 	}
 }
 
@@ -280,7 +281,7 @@ func (k *call) hangUp() {
 				return
 			}
 			if err := k.on.link.Kill(string(k.id)); err != nil {
-				k.log.Warn("the call could not be hung up yet", "error", err)
+				k.log().Warn("the call could not be hung up yet", "error", err)
 			}
 			sleep(k.c.life, 500*time.Millisecond)
 		}
@@ -295,10 +296,16 @@ func (k *call) expectNews(within time.Duration) {
 	if k.conn != nil || k.ending {
 		return
 	}
+	k.stopWaiting()
+	k.news = time.AfterFunc(within, k.reconcile)
+}
+
+// stopWaiting takes expectNews back. k.mu is held.
+func (k *call) stopWaiting() {
 	if k.news != nil {
 		k.news.Stop()
+		k.news = nil
 	}
-	k.news = time.AfterFunc(within, k.reconcile)
 }
 
 func (k *call) snapshot() fax.Attempt {

@@ -22,14 +22,14 @@ func (k *call) store(r fax.Result) {
 			return
 		}
 		if takenOver(err) {
-			k.log.Warn("another host looks after this call now", "refused", r.Cause)
+			k.log().Warn("another host looks after this call now", "refused", r.Cause)
 			page.stored()
 			c.leave(k)
 			return
 		}
 		if fax.ProblemOf(err) == fax.Conflict {
 			// Another witness, in another life of this daemon, was first.
-			k.log.Error("this call had a result already; the first stands", "stored", attempt.Result.Cause, "refused", r.Cause, "error", err)
+			k.log().Error("this call had a result already; the first stands", "stored", attempt.Result.Cause, "refused", r.Cause, "error", err)
 			if attempt.State == fax.AttemptEnded {
 				if (attempt.Result.Cause == fax.OK) != (r.Cause == fax.OK) {
 					c.metrics.conflicts.Inc()
@@ -44,7 +44,7 @@ func (k *call) store(r fax.Result) {
 			c.leave(k)
 			return
 		}
-		k.log.Error("the result could not be stored and will be tried again", "cause", r.Cause, "error", err)
+		k.log().Error("the result could not be stored and will be tried again", "cause", r.Cause, "error", err)
 		sleep(c.life, pause)
 	}
 }
@@ -70,9 +70,7 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 	k.attempt = attempt
 	over := k.verdict.ended || k.verdict.refused != ""
 	k.forget()
-	if k.news != nil {
-		k.news.Stop()
-	}
+	k.stopWaiting()
 	line := k.verdict.line
 	k.mu.Unlock()
 	if over {
@@ -85,9 +83,9 @@ func (k *call) ended(job fax.Job, attempt fax.Attempt) {
 	}
 	c.metrics.ended(c, job, attempt)
 	if k.on.ended(k.id, r.Cause) {
-		k.log.Warn("a switch takes calls again", "switch", k.on.name)
+		k.log().Warn("a switch takes calls again", "switch", k.on.name)
 	}
-	k.log.Info("call ended", "cause", r.Cause, "code", r.Code, "text", r.Text, "hangup_cause", r.HangupCause,
+	k.log().Info("call ended", "cause", r.Cause, "code", r.Code, "text", r.Text, "hangup_cause", r.HangupCause,
 		"pages", r.Pages, "fax_state", job.State, "confirmed", job.Confirmed, "of", job.Pages)
 	c.bus.Publish(events.Notice{At: time.Now(), Job: job, Attempt: attempt, Line: line})
 }
@@ -118,7 +116,7 @@ func (k *call) seeOff() {
 			return
 		}
 		if err := k.on.link.Kill(string(k.id)); err != nil {
-			k.log.Warn("a call that stays up could not be hung up yet", "error", err)
+			k.log().Warn("a call that stays up could not be hung up yet", "error", err)
 		}
 	}
 }

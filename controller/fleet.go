@@ -72,12 +72,10 @@ func (k *call) release() {
 	k.mu.Lock()
 	ours := k.ending
 	k.ending = true
-	if k.news != nil {
-		k.news.Stop()
-	}
+	k.stopWaiting()
 	k.mu.Unlock()
 	if !ours {
-		k.log.Warn("another host looks after this call now")
+		k.log().Warn("another host looks after this call now")
 		k.c.leave(k)
 	}
 }
@@ -208,7 +206,7 @@ func (c *Controller) adopt(ctx context.Context) {
 		k := c.newCall(job, a)
 		c.enter(k)
 		c.metrics.adopted.Inc()
-		k.log.Warn("taking over a call of a host that is silent", "host", before, "state", a.State, "pages", a.Result.Pages)
+		k.log().Warn("taking over a call of a host that is silent", "host", before, "state", a.State, "pages", a.Result.Pages)
 		k.reconcile()
 	}
 }
@@ -247,7 +245,7 @@ func (c *Controller) takeOver(conn *freeswitch.Call, said *events.Connected) fre
 	k.verdict.hear(byCall, said)
 	c.enter(k)
 	c.metrics.adopted.Inc()
-	k.log.Info("a call of another host connected here", "number", job.To.Masked())
+	k.log().Info("a call of another host connected here", "number", job.To.Masked())
 	if !k.hasPages(a) {
 		return nil
 	}

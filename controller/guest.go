@@ -42,13 +42,13 @@ func (c *Controller) receive(conn *freeswitch.Call, said *events.Connected) free
 	k.conn = conn
 	k.verdict.hear(byCall, said)
 	c.enter(k)
-	k.log.Info("a call that others placed is taken", "number", to.Masked(), "attempt_no", one.Attempt.Ordinal, "start_page", one.Attempt.Parameters.StartPage)
+	k.log().Info("a call that others placed is taken", "number", to.Masked(), "attempt_no", one.Attempt.Ordinal, "start_page", one.Attempt.Parameters.StartPage)
 	k.notify()
 	if !k.hasPages(one.Attempt) {
 		return nil
 	}
 	if err := k.instruct(one.Attempt); err != nil {
-		k.log.Warn("the call is hung up, nothing was sent", "error", err)
+		k.log().Warn("the call is hung up, nothing was sent", "error", err)
 		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: err.Error()})
 		return nil
 	}

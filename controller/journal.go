@@ -139,10 +139,10 @@ func (p *page) write() {
 	}
 	p.written = true
 	if err := p.k.c.journal.keep(p.verdict); err != nil {
-		p.k.log.Error("the result could not be kept in the journal either; should the daemon end now, only the switch knows it", "error", err)
+		p.k.log().Error("the result could not be kept in the journal either; should the daemon end now, only the switch knows it", "error", err)
 		return
 	}
-	p.k.log.Warn("the database takes no result; it is kept in the journal until it does", "cause", p.verdict.Result.Cause)
+	p.k.log().Warn("the database takes no result; it is kept in the journal until it does", "cause", p.verdict.Result.Cause)
 }
 
 // stop writes no more.
@@ -160,7 +160,7 @@ func (p *page) stored() {
 		return
 	}
 	if err := p.k.c.journal.drop(p.k.id); err != nil {
-		p.k.log.Error("a result that is stored could not be removed from the journal; it is ignored there", "error", err)
+		p.k.log().Error("a result that is stored could not be removed from the journal; it is ignored there", "error", err)
 	}
 }
 

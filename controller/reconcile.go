@@ -28,7 +28,7 @@ func (c *Controller) takeUp(ctx context.Context) error {
 		}
 		k := c.newCall(job, a)
 		c.enter(k)
-		k.log.Info("taking up a call of the last run", "state", a.State, "pages", a.Result.Pages)
+		k.log().Info("taking up a call of the last run", "state", a.State, "pages", a.Result.Pages)
 	}
 	return c.replayJournal(ctx)
 }
@@ -146,17 +146,17 @@ func (k *call) search(ctx context.Context) {
 				k.release()
 				return
 			case unwanted, silent > patience:
-				k.log.Warn("a call that should be over is hung up", "silent", silent)
+				k.log().Warn("a call that should be over is hung up", "silent", silent)
 				if err := k.on.link.Kill(id); err != nil {
-					k.log.Warn("the call could not be hung up yet", "error", err)
+					k.log().Warn("the call could not be hung up yet", "error", err)
 				}
 			case begun:
 				if err := k.readRecord(); err != nil {
-					k.log.Debug("the record could not be read yet", "error", err)
+					k.log().Debug("the record could not be read yet", "error", err)
 				}
 			}
 			if k.snapshot().State != fax.AttemptLost {
-				k.log.Info("the call is still up; its end is awaited")
+				k.log().Info("the call is still up; its end is awaited")
 				k.advance(fax.AttemptLost)
 			}
 			sleep(ctx, askAlive/2+rand.N(askAlive))

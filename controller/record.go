@@ -36,6 +36,6 @@ func (k *call) keepRecording(conn *freeswitch.Call) {
 		return // the documents are being deleted
 	}
 	if err := k.c.docs.KeepRecording(k.c.life, k.job.ID, k.id, text); err != nil && k.c.life.Err() == nil {
-		k.log.Warn("the recording of a call could not be kept", "error", err)
+		k.log().Warn("the recording of a call could not be kept", "error", err)
 	}
 }

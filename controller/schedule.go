@@ -169,7 +169,7 @@ func (k *call) dial() {
 		k.conclude(fax.Result{Cause: fax.Misconfigured, Code: fax.NoCode, Text: err.Error()})
 		return
 	}
-	k.log.Info("dialling", "number", k.job.To.Masked(), "gateway", a.Gateway, "attempt_no", a.Ordinal, "start_page", a.Parameters.StartPage, "differs", a.Reasons)
+	k.log().Info("dialling", "number", k.job.To.Masked(), "gateway", a.Gateway, "attempt_no", a.Ordinal, "start_page", a.Parameters.StartPage, "differs", a.Reasons)
 	k.mu.Lock()
 	cancelled := k.cancelled
 	k.mu.Unlock()
@@ -186,7 +186,7 @@ func (k *call) dial() {
 	}
 	if err := k.on.link.Originate(string(a.ID), text); err != nil {
 		// Nobody knows whether it was heard.
-		k.log.Warn("originate was not confirmed; asking the switch", "error", err)
+		k.log().Warn("originate was not confirmed; asking the switch", "error", err)
 		k.reconcile()
 		return
 	}
@@ -197,7 +197,7 @@ func (k *call) dial() {
 // are not, the call is concluded.
 func (k *call) hasPages(a fax.Attempt) bool {
 	if err := k.c.docs.Fetch(k.c.life, k.job.ID); err != nil {
-		k.log.Error("the pages of a fax cannot be had; it will be tried again", "error", err)
+		k.log().Error("the pages of a fax cannot be had; it will be tried again", "error", err)
 		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: "the pages could not be fetched from the bucket"})
 		return false
 	}

@@ -24,24 +24,45 @@ const (
 // statements in any order, any number of times, makes the same verdict: every
 // field only grows, and no rule looks at what came first.
 type verdict struct {
-	engine   [witnesses]events.Fax // the fax engine's verdict, by each witness
-	pages    int                   // most pages that anybody saw confirmed
+	accounts [witnesses]*account // nil of those who have given none; most calls have but one
+	pages    int                 // most pages that anybody saw confirmed
 	line     events.Line
-	begun    bool              // txfax was told to run, or is known to have run
-	answered bool              // the far end picked up
-	without  [witnesses]ending // what each says where no engine spoke
-	ended    bool              // the call is over
-	refused  string            // the cause with which originate failed
+	begun    bool   // txfax was told to run, or is known to have run
+	answered bool   // the far end picked up
+	ended    bool   // the call is over
+	refused  string // the cause with which originate failed
 	// unfetched is what the switch said instead of fetching the pages; it was
 	// not told to send.
 	unfetched string
 	sip       int
 }
 
-// ending is how a call went in which no engine spoke.
-type ending struct {
-	response string // of txfax
-	hangup   string // cause
+// account is what one witness says of how the call went.
+type account struct {
+	engine   events.Fax // the fax engine's verdict
+	response string     // of txfax, where no engine spoke
+	hangup   string     // cause, likewise
+}
+
+func (a *account) respond(text string) { a.response = max(a.response, text) }
+func (a *account) hangUp(cause string) { a.hangup = max(a.hangup, cause) }
+
+// by is the account of a witness, to be added to.
+func (v *verdict) by(w witness) *account {
+	if v.accounts[w] == nil {
+		v.accounts[w] = new(account)
+	}
+	return v.accounts[w]
+}
+
+// given are the accounts of all witnesses; those of the silent are empty.
+func (v *verdict) given() (all [witnesses]account) {
+	for w, a := range v.accounts {
+		if a != nil {
+			all[w] = *a
+		}
+	}
+	return all
 }
 
 // hear takes an event of the call's connection or of the link.
@@ -62,17 +83,17 @@ func (v *verdict) hear(w witness, ev events.Event) {
 	case *events.ApplicationEnded:
 		if ev.Application == "txfax" {
 			v.begun, v.answered = true, true
-			v.without[w].response = max(v.without[w].response, ev.Response)
+			v.by(w).respond(ev.Response)
 			v.judge(w, ev.Fax)
 		}
 	case *events.CallEnded:
 		v.ended = true
-		v.without[w].hangup = max(v.without[w].hangup, ev.Cause)
+		v.by(w).hangUp(ev.Cause)
 		v.sip = max(v.sip, ev.SIPStatus)
 		v.answered = v.answered || ev.Answered
 		if ev.Application == "txfax" {
 			v.begun, v.answered = true, true
-			v.without[w].response = max(v.without[w].response, ev.Response)
+			v.by(w).respond(ev.Response)
 		}
 		v.judge(w, ev.Fax)
 	case *events.OriginateEnded:
@@ -97,7 +118,7 @@ func (v *verdict) hearRecord(r dialplan.Record) {
 	}
 	if r.Ended {
 		v.ended = true
-		v.without[byRecord].hangup = max(v.without[byRecord].hangup, r.Cause)
+		v.by(byRecord).hangUp(r.Cause)
 	}
 }
 
@@ -115,12 +136,13 @@ func (v *verdict) hearHook(h events.Hook) {
 func (v *verdict) judge(w witness, f events.Fax) {
 	v.pages = max(v.pages, f.Pages)
 	v.meet(f.Line)
-	old := v.engine[w]
-	if !f.Known || old.Known && !better(f, old) {
+	if !f.Known {
 		return
 	}
-	f.Line = events.Line{}
-	v.engine[w] = f
+	if a := v.by(w); !a.engine.Known || better(f, a.engine) {
+		f.Line = events.Line{}
+		a.engine = f
+	}
 }
 
 func better(a, b events.Fax) bool {
@@ -147,19 +169,19 @@ func (v *verdict) meet(l events.Line) {
 
 // fax returns the engine's verdict as the best witness gives it.
 func (v *verdict) fax() events.Fax {
-	for _, f := range v.engine {
-		if f.Known {
-			return f
+	for _, a := range v.accounts {
+		if a != nil && a.engine.Known {
+			return a.engine
 		}
 	}
 	return events.Fax{Code: fax.NoCode}
 }
 
 // end is how the call went where no engine spoke.
-func (v *verdict) end() ending {
-	var all ending
-	for _, e := range v.without {
-		all.response, all.hangup = max(all.response, e.response), max(all.hangup, e.hangup)
+func (v *verdict) end() (all account) {
+	for _, a := range v.given() {
+		all.respond(a.response)
+		all.hangUp(a.hangup)
 	}
 	return all
 }
@@ -168,9 +190,9 @@ func (v *verdict) end() ending {
 func (v *verdict) testimony() fax.Testimony {
 	names := [witnesses]fax.Witness{byCall: fax.ByCall, byLink: fax.ByLink, byRecord: fax.ByRecord, byHook: fax.ByHook}
 	var t fax.Testimony
-	best, end := v.fax(), v.end()
+	best, end, given := v.fax(), v.end(), v.given()
 	for w, name := range names {
-		f, e := v.engine[w], v.without[w]
+		f, e := given[w].engine, given[w]
 		var speaks, agrees bool
 		switch {
 		case best.Known:
@@ -200,8 +222,8 @@ func (v *verdict) testimony() fax.Testimony {
 // conflict says that two witnesses contradict each other on success.
 func (v *verdict) conflict() bool {
 	best := v.fax()
-	for _, f := range v.engine {
-		if f.Known && f.Success != best.Success {
+	for _, a := range v.given() {
+		if a.engine.Known && a.engine.Success != best.Success {
 			return true
 		}
 	}

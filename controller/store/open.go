@@ -190,6 +190,9 @@ func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) e
 	s.closers = append(s.closers, g.close)
 
 	settings.Set("_query_only", "1")
+	// Whatever the writer commits empties the caches of the others (pager.c,
+	// pagerBeginReadTransaction), so large ones would be memory for nothing.
+	settings.Set("_pragma", "cache_size(-256)") // KiB
 	readers, err := s.connect("sqlite", name+settings.Encode(), connections+1)
 	if err != nil {
 		return err
