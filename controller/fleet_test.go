@@ -1,6 +1,10 @@
 package controller_test
 
 import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,4 +67,98 @@ func TestARestIsShared(t *testing.T) {
 	first, second := newPair(t, simulator.Config{Speed: 200, Gateways: []string{"other"}}, nil)
 	first.until(first.submit("15551230081", 1), fax.Retry) // no such gateway
 	eventually(t, "it rests for the other host", func() bool { return second.gauge("faxbot_gateway_state", "misconfigured") == 1 })
+}
+
+// What is promised of gateways, numbers and keys is promised of all hosts
+// together: the switch's ledger shows how many calls were up at once, how fast
+// they followed each other, and whose they were.
+func TestLimitsHoldAcrossHosts(t *testing.T) {
+	t.Parallel()
+	const channels, cps, pairs, few = 3, 4, 4, 4
+	first, second := newPair(t, simulator.Config{Speed: 100}, nil)
+	hosts := []*house{first, second}
+	limits := func(p *controller.Policy) {
+		p.Gateways = []controller.Gateway{{Name: "narrow", Channels: channels, CPS: 1000}, {Name: "slow", Channels: 100, CPS: cps}}
+	}
+	for _, h := range hosts {
+		h.apply(limits)
+	}
+	eventually(t, "both hosts share the gateways", func() bool {
+		list, alive, err := first.Fleet(t.Context())
+		return err == nil && len(list) == 2 && alive(list[0]) && alive(list[1]) && list[0].Switches[0].Up && list[1].Switches[0].Up
+	})
+	// A key with many faxes comes, by its name, before one with few; its first
+	// ones go to a number in pairs.
+	var all, lesser []fax.JobID
+	submit := func(number int, gateway, owner string) fax.JobID {
+		id := hosts[len(all)%2].submit(fmt.Sprint(15551230100+number), 1, func(s *controller.Submission) {
+			s.Owner, s.Options.Gateway, s.SendAt = owner, gateway, time.Now().Add(time.Hour)
+		})
+		all = append(all, id)
+		return id
+	}
+	for i := range 16 {
+		submit(max(i/2, i-pairs), "narrow", "bulk")
+	}
+	for i := range few {
+		lesser = append(lesser, submit(50+i, "narrow", "lesser"))
+		submit(60+i, "slow", "bulk")
+		submit(70+i, "slow", "bulk")
+	}
+	for _, id := range all {
+		first.until(id, fax.Queued)
+	}
+	began := time.Now() // for all of them
+	db, err := sql.Open("postgres", first.database)
+	if err == nil {
+		_, err = db.Exec("UPDATE jobs SET due_at = $1", began.UnixMicro())
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range hosts {
+		h.apply(limits) // wakes it
+	}
+	by := map[string]int{}
+	for _, id := range all {
+		_, attempts := first.until(id, fax.Done)
+		if len(attempts) != 1 {
+			t.Errorf("%d calls for a fax", len(attempts))
+		}
+		by[attempts[0].Host]++
+	}
+	if by["first"] == 0 || by["second"] == 0 {
+		t.Fatalf("only one host has called: %v", by)
+	}
+	up, busy, dials, last := map[string]int{}, map[string]bool{}, map[string]int{}, 0
+	for _, e := range first.sim.Ledger() {
+		switch e.Kind {
+		case "dial":
+			if busy[e.Number] {
+				t.Errorf("two calls to %s at once", e.Number)
+			}
+			busy[e.Number] = true
+			if up[e.Gateway]++; e.Gateway == "narrow" && up[e.Gateway] > channels {
+				t.Errorf("%d calls through a gateway with %d channels", up[e.Gateway], channels)
+			}
+			if dials[e.Gateway]++; slices.Contains(lesser, fax.JobID(e.Job)) {
+				last = dials[e.Gateway]
+			}
+			// Each host may begin with one call.
+			least := time.Duration(dials[e.Gateway]-1-len(hosts)) * time.Second / cps
+			if e.Gateway == "slow" && e.Time.Sub(began) < least {
+				t.Errorf("call %d after %s: more than %d a second", dials[e.Gateway], e.Time.Sub(began), cps)
+			}
+		case "end":
+			up[e.Gateway]--
+			busy[e.Number] = false
+		}
+	}
+	// Each host takes turns between the keys, so all together do.
+	if most := 3*few + len(hosts); last == 0 || last > most {
+		t.Errorf("the last fax of the lesser key was call %d through its gateway, want %d at the most", last, most)
+	}
+	if n := dials["narrow"] + dials["slow"]; n != len(all) {
+		t.Errorf("%d calls for %d faxes", n, len(all))
+	}
 }
