@@ -42,7 +42,7 @@ func (c *Controller) keepHouse(ctx context.Context) error {
 		if err := c.store.ForgetHosts(ctx, remembered); err != nil && ctx.Err() == nil {
 			c.log.Error("hosts that are gone could not be forgotten", "error", err)
 		}
-		if err := c.store.ForgetOld(ctx, now.Add(-plan.Memory)); err != nil && ctx.Err() == nil {
+		if _, err := c.store.ForgetOld(ctx, now.Add(-plan.Memory), 200); err != nil && ctx.Err() == nil {
 			c.log.Error("what is known of numbers that nobody calls any more could not be erased", "error", err)
 		}
 	}

@@ -257,8 +257,12 @@ func (d *daemon) keepAudit(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		before := time.Now().AddDate(0, 0, -int(d.auditDays.Load()))
-		if err := d.jobs.Audit().Forget(ctx, before); err != nil && ctx.Err() == nil {
-			d.log.Error("what is too old in the audit log could not be erased", "error", err)
+		const step = 200
+		for n := step; n == step; {
+			var err error
+			if n, err = d.jobs.Audit().Forget(ctx, before, step); err != nil && ctx.Err() == nil {
+				d.log.Error("what is too old in the audit log could not be erased", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():

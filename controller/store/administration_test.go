@@ -97,10 +97,10 @@ func TestDeedsAreRecorded(t *testing.T) {
 				t.Errorf("%s: %q", what, got)
 			}
 		}
-		if err := s.Audit().Forget(t.Context(), time.Now().Add(-time.Hour)); err != nil || len(s.records(t, AuditFilter{})) != 8 {
+		if _, err := s.Audit().Forget(t.Context(), time.Now().Add(-time.Hour), 10); err != nil || len(s.records(t, AuditFilter{})) != 8 {
 			t.Errorf("forgot what is young: %v", err)
 		}
-		if err := s.Audit().Forget(t.Context(), time.Now().Add(time.Hour)); err != nil || len(s.records(t, AuditFilter{})) != 0 {
+		if n, err := s.Audit().Forget(t.Context(), time.Now().Add(time.Hour), 10); n != 8 || err != nil || len(s.records(t, AuditFilter{})) != 0 {
 			t.Errorf("kept what is old: %v", err)
 		}
 	})

@@ -82,7 +82,7 @@ func (a Audit) List(ctx context.Context, f AuditFilter) ([]Record, error) {
 		args = append(args, like)
 	}
 	var rows []recordRow
-	err := a.s.list(ctx, &rows, query+` ORDER BY id DESC LIMIT ?`, append(args, f.Limit)...)
+	err := a.s.list(unkept(ctx), &rows, query+` ORDER BY id DESC LIMIT ?`, append(args, f.Limit)...)
 	records := make([]Record, len(rows))
 	for i, r := range rows {
 		records[i] = Record{r.ID, r.At.Time, r.Event, fax.Actor{Key: r.Key, Address: r.Address}, r.Fax, r.Detail}
@@ -95,12 +95,11 @@ func (a Audit) Note(ctx context.Context, deed Deed, id fax.JobID, detail string)
 	return a.s.commit(ctx, func(ctx context.Context, tx session) error { return a.s.note(ctx, tx, deed, id, detail) })
 }
 
-// Forget erases the records from before a time.
-func (a Audit) Forget(ctx context.Context, before time.Time) error {
-	return a.s.commit(ctx, func(ctx context.Context, tx session) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM audit WHERE id < ?`, firstID(before))
-		return err
-	})
+// Forget erases records from before a time: the oldest first, so many at the
+// most. It returns how many there were.
+func (a Audit) Forget(ctx context.Context, before time.Time, limit int) (int, error) {
+	return a.s.deleteSome(ctx, `SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?`, []any{firstID(before), limit},
+		`DELETE FROM audit WHERE id IN (?)`)
 }
 
 // firstID is before all ids that are made from a time on, to the millisecond.

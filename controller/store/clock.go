@@ -22,15 +22,21 @@ func (s *Store) Now() time.Time {
 
 // clock asks the database for its time.
 func (s *Store) clock(ctx context.Context, from session) (time.Time, error) {
-	if s.dialect.clock == "" {
-		return s.wall(), nil
+	now, _, err := s.hear(ctx, from, s.dialect.clock)
+	return now, err
+}
+
+// hear asks the database for its time with a question of the dialect, and says
+// by how much Now was behind it.
+func (s *Store) hear(ctx context.Context, from session, question string) (now time.Time, off time.Duration, err error) {
+	if question == "" {
+		return s.wall(), 0, nil
 	}
-	var now moment
-	err := from.GetContext(ctx, &now, s.dialect.clock)
-	if err == nil {
-		s.told.set(now.Time)
+	var said moment
+	if err = from.GetContext(ctx, &said, question); err == nil {
+		off = s.told.set(said.Time)
 	}
-	return now.Time, err
+	return said.Time, off, err
 }
 
 // told is what the database's clock said, and when it did. Every claim, every
@@ -40,10 +46,14 @@ type told struct {
 	said, heard time.Time
 }
 
-func (t *told) set(said time.Time) {
+// set returns by how much now was behind.
+func (t *told) set(said time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.said, t.heard = said, time.Now()
+	now := time.Now()
+	off := said.Sub(t.said) - now.Sub(t.heard)
+	t.said, t.heard = said, now
+	return off
 }
 
 func (t *told) now() time.Time {

@@ -41,12 +41,11 @@ func (s *Store) Forget(ctx context.Context, number fax.Number) error {
 }
 
 // ForgetOld erases what is remembered of numbers that have not been called
-// since a time.
-func (s *Store) ForgetOld(ctx context.Context, before time.Time) error {
-	return s.commit(ctx, func(ctx context.Context, tx session) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM destinations WHERE updated_at < ?`, at(before))
-		return err
-	})
+// since a time: the longest not called first, so many at the most. It returns
+// how many there were.
+func (s *Store) ForgetOld(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.deleteSome(ctx, `SELECT to_number FROM destinations WHERE updated_at < ? ORDER BY updated_at LIMIT ?`, []any{at(before), limit},
+		`DELETE FROM destinations WHERE to_number IN (?)`)
 }
 
 // remember stores what is known of a number.

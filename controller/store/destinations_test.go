@@ -103,7 +103,7 @@ func TestANumberRests(t *testing.T) {
 		if d := must(s.Destination(t.Context(), job.To))(t); d.NotAFax != 0 || !d.RestUntil.IsZero() {
 			t.Errorf("%+v", d)
 		}
-		if err := s.ForgetOld(t.Context(), rest.UpdatedAt.Add(time.Second)); err != nil {
+		if n, err := s.ForgetOld(t.Context(), rest.UpdatedAt.Add(time.Second), 10); n == 0 || err != nil {
 			t.Error(err)
 		}
 		if d := must(s.Destination(t.Context(), job.To))(t); !d.UpdatedAt.IsZero() {

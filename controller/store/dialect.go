@@ -25,17 +25,19 @@ type dialect struct {
 	// tables up to date; its lock ends with the transaction.
 	migrating string
 	// claiming makes the claims of all hosts take turns, so that each sees
-	// the calls that the one before it placed. PostgreSQL's statistics of a
-	// queue are always stale, and would have it sort all that waits instead
-	// of walking the index that is sorted.
+	// the calls that the one before it placed, and then reads the clock.
+	// PostgreSQL's statistics of a queue are always stale, and would have it
+	// sort all that waits instead of walking the index that is sorted.
 	claiming string
-	// clock is the database's own time. Leases go by it: the clocks of hosts
-	// differ. "" where there is one host.
+	// clock is the database's own time; the clocks of hosts differ. "" where
+	// there is one host.
 	clock string
 	// reason names, for a stranger, the trouble that a later try may not
 	// have; "" when the error is our own fault.
 	reason func(error) string
 }
+
+const postgresClock = `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`
 
 var dialects = map[string]dialect{
 	"sqlite": {
@@ -47,9 +49,9 @@ var dialects = map[string]dialect{
 		lock:      " FOR UPDATE",
 		lockFree:  " FOR UPDATE SKIP LOCKED",
 		migrating: "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot schema'))",
-		claiming: `SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;
-			SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot claims'))`,
-		clock:  `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
+		claiming: `WITH turn AS MATERIALIZED (SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+			pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot claims'))) ` + postgresClock + ` FROM turn`,
+		clock:  postgresClock,
 		reason: postgresReason,
 	},
 }

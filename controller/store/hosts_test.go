@@ -43,47 +43,46 @@ func TestHosts(t *testing.T) {
 		for i := range n {
 			hosts = append(hosts, db.open(t, fmt.Sprint("host", i)))
 		}
-		// each has all hosts do something so often, and returns how often a second.
-		each := func(do func(s *Store, i int64) int) float64 {
+		// rate has workers of all hosts work, and returns how many faxes that makes
+		// a second.
+		rate := func(work func(s *Store)) float64 {
 			began := time.Now()
-			var next, done atomic.Int64
 			var wg sync.WaitGroup
 			for _, s := range hosts {
 				for range workers {
-					wg.Go(func() {
-						for done.Load() < faxes {
-							i := next.Add(1)
-							if i > faxes {
-								return
-							}
-							done.Add(int64(do(s, i-1)))
-						}
-					})
+					wg.Go(func() { work(s) })
 				}
 			}
 			wg.Wait()
-			return float64(done.Load()) / time.Since(began).Seconds()
+			return faxes / time.Since(began).Seconds()
+		}
+		each := func(do func(s *Store, i int)) func(*Store) {
+			var next atomic.Int64
+			return func(s *Store) {
+				for i := int(next.Add(1)); i <= faxes; i = int(next.Add(1)) {
+					do(s, i-1)
+				}
+			}
 		}
 		admin.MustExec("CHECKPOINT; SELECT public.pg_stat_statements_reset()")
 		wal := must(count(admin, "SELECT pg_current_wal_lsn() - '0/0'"))(t)
 
 		jobs := make([]fax.Job, faxes)
-		submissions := each(func(s *Store, i int64) int {
-			jobs[i] = s.received(t, newJob())
-			return 1
-		})
-		each(func(s *Store, i int64) int {
+		submissions := rate(each(func(s *Store, i int) { jobs[i] = s.received(t, newJob()) }))
+		rate(each(func(s *Store, i int) {
 			if err := s.Prepared(t.Context(), jobs[i].ID, sheets(3)); err != nil {
 				t.Error(err)
 			}
-			return 1
-		})
+		}))
 		// One claim at a time on each host, as the scheduler does it.
-		calls := make(chan Claimed, faxes)
+		calls := map[*Store]chan Claimed{}
 		began := time.Now()
 		var claiming sync.WaitGroup
 		for _, s := range hosts {
+			mine := make(chan Claimed, faxes)
+			calls[s] = mine
 			claiming.Go(func() {
+				defer close(mine)
 				r := request(16)
 				r.Now = r.Now.Add(time.Hour)
 				for {
@@ -95,34 +94,23 @@ func TestHosts(t *testing.T) {
 						return
 					}
 					for _, c := range list {
-						calls <- c
+						mine <- c
 					}
 				}
 			})
 		}
 		claiming.Wait()
-		claims := float64(len(calls)) / time.Since(began).Seconds()
-		if len(calls) != faxes {
-			t.Fatalf("%d of %d claimed", len(calls), faxes)
+		claims, claimed := float64(faxes)/time.Since(began).Seconds(), 0
+		for _, mine := range calls {
+			claimed += len(mine)
 		}
-		ended := each(func(s *Store, _ int64) int {
-			c := <-calls
-			for _, state := range []fax.AttemptState{fax.AttemptDialing, fax.AttemptFaxing} {
-				if err := s.Advance(t.Context(), c.Attempt.ID, state); err != nil {
-					t.Error(err)
-				}
+		if claimed != faxes {
+			t.Fatalf("%d of %d claimed", claimed, faxes)
+		}
+		ended := rate(func(s *Store) {
+			for c := range calls[s] {
+				oneCall(t, s, c)
 			}
-			for page := 1; page <= 3; page++ {
-				if err := s.Progress(t.Context(), c.Attempt.ID, page); err != nil {
-					t.Error(err)
-				}
-			}
-			known := fax.Destination{Way: fax.Way{UpdatedAt: now()}}
-			_, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{Cause: fax.OK}, Outcome{State: fax.Done, Confirmed: 3, Known: &known})
-			if err != nil {
-				t.Error(err)
-			}
-			return 1
 		})
 		wal = must(count(admin, "SELECT pg_current_wal_lsn() - '0/0'"))(t) - wal
 		statements := must(count(admin, "SELECT sum(calls) FROM public.pg_stat_statements WHERE query !~ '^(BEGIN|COMMIT)'"))(t)
@@ -132,4 +120,23 @@ func TestHosts(t *testing.T) {
 
 func count(db *sqlx.DB, query string) (n int64, err error) {
 	return n, db.Get(&n, query)
+}
+
+// oneCall delivers a fax of three pages.
+func oneCall(t *testing.T, s *Store, c Claimed) {
+	for _, state := range []fax.AttemptState{fax.AttemptDialing, fax.AttemptFaxing} {
+		if err := s.Advance(t.Context(), c.Attempt.ID, state); err != nil {
+			t.Error(err)
+		}
+	}
+	for page := 1; page <= 3; page++ {
+		if err := s.Progress(t.Context(), c.Attempt.ID, page); err != nil {
+			t.Error(err)
+		}
+	}
+	known := fax.Destination{Way: fax.Way{UpdatedAt: now()}}
+	_, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{Cause: fax.OK}, Outcome{State: fax.Done, Confirmed: 3, Known: &known})
+	if err != nil {
+		t.Error(err)
+	}
 }

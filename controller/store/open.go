@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 	"github.com/pressly/goose/v3"
 )
 
@@ -214,12 +215,25 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	if err != nil {
 		return err
 	}
-	db, err := s.connect("postgres", u.String(), connections)
+	driver, err := pq.NewConnector(u.String())
+	if err != nil {
+		return withoutPassword(err, u)
+	}
+	made := &connector{Connector: driver}
+	made.pooled.Store(true) // until we know
+	db := sqlx.NewDb(sql.OpenDB(made), "postgres")
+	s.limit(db, connections)
+	db.SetConnMaxLifetime(planLife)
+	pooled, err := detectPooler(ctx, db)
+	made.pooled.Store(pooled)
 	if err == nil {
 		err = s.migrate(ctx, db, log)
 	}
 	if err != nil {
 		return withoutPassword(err, u)
+	}
+	if pooled {
+		log.Warn("a pooler lends connections to the database for one transaction each: statements are parsed each time, and other hosts are not heard, only found; see contrib/scaling.md")
 	}
 	// What closing says of connections that are dead already is no news.
 	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
@@ -260,10 +274,14 @@ func (s *Store) connect(driver, name string, limit int) (*sqlx.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, db.Close)
-	db.SetMaxOpenConns(limit)
-	db.SetMaxIdleConns(limit)
+	s.limit(db, limit)
 	return db, nil
+}
+
+func (s *Store) limit(db *sqlx.DB, connections int) {
+	s.closers = append(s.closers, db.Close)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
 }
 
 func (s *Store) migrate(ctx context.Context, db *sqlx.DB, log *slog.Logger) error {

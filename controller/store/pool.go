@@ -20,6 +20,9 @@ const (
 	writeLimit  = 30 * time.Second
 	readLimit   = time.Minute
 	tries       = connections + 2 // a restarted server leaves every idle connection dead
+	// planLife is how long a plan may be older than what the statistics say by
+	// now: statements and their plans go with their connection.
+	planLife = 15 * time.Minute
 )
 
 // pool gives each write of PostgreSQL its own transaction.
@@ -44,7 +47,7 @@ func (p pool) write(ctx context.Context, do func(context.Context, session) error
 		switch {
 		case try == tries:
 			return err
-		case errors.Is(err, errStale):
+		case errors.Is(err, errStale), isUnknown(err):
 		case pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil:
 			// Whoever lost the deadlock steps back, each for another time.
 			select {

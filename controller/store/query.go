@@ -116,7 +116,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]fax.Job, error) {
 			query, args = query+` OFFSET ?`, append(args, f.Offset)
 		}
 	}
-	return s.jobs(ctx, query, args...)
+	return s.jobs(unkept(ctx), query, args...)
 }
 
 // Count says how many jobs List would return without After, Offset and Limit.
@@ -125,7 +125,7 @@ func (s *Store) Count(ctx context.Context, f Filter) (int, error) {
 	f.After = ""
 	where, args := f.where()
 	var n int
-	return n, s.get(ctx, &n, `SELECT count(*) FROM jobs WHERE `+where, args...)
+	return n, s.get(unkept(ctx), &n, `SELECT count(*) FROM jobs WHERE `+where, args...)
 }
 
 // Unprepared returns received jobs, by priority, then in order of submission.
@@ -147,7 +147,8 @@ func (s *Store) NextDue(ctx context.Context, after time.Time) (time.Time, bool, 
 		return after.Add(goOnAfter), true, nil
 	}
 	var due moment
-	err := s.get(ctx, &due, `SELECT min(due_at) FROM jobs WHERE state IN ('queued', 'retry') AND due_at > ?`, at(after))
+	err := s.get(ctx, &due, `SELECT min(due_at) FROM (
+		SELECT due_at FROM jobs WHERE state IN ('queued', 'retry') AND due_at > ? ORDER BY due_at LIMIT 1) AS next`, at(after))
 	return due.Time, !due.IsZero(), err
 }
 
@@ -192,7 +193,7 @@ func (s *Store) Spent(ctx context.Context, limit int) ([]fax.JobID, error) {
 // PurgedSince returns the jobs whose documents any host has deleted since.
 func (s *Store) PurgedSince(ctx context.Context, since time.Time) ([]fax.JobID, error) {
 	var ids []fax.JobID
-	return ids, s.list(ctx, &ids, `SELECT id FROM jobs WHERE purged_at IS NOT NULL AND purged_at >= ?`, at(since))
+	return ids, s.list(unkept(ctx), &ids, `SELECT id FROM jobs WHERE purged_at IS NOT NULL AND purged_at >= ?`, at(since))
 }
 
 // IsPurged says that the job's documents are not kept any more, also when there

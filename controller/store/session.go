@@ -80,9 +80,9 @@ func (p *prepared) SelectContext(ctx context.Context, dest any, query string, ar
 	return s.SelectContext(ctx, dest, args...)
 }
 
-// rebound turns `?` into `$1`. It serves PostgreSQL, where the connection's
-// binary_parameters setting sends a statement and its values in one round
-// trip; nothing stays prepared, so transaction-pooling proxies work too.
+// rebound turns `?` into `$1`. It serves PostgreSQL, where connections compile
+// each statement once (prepare.go). What they do not, the connection's
+// binary_parameters setting sends in one round trip with its values.
 type rebound struct{ session }
 
 func (r rebound) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

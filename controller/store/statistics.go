@@ -24,7 +24,7 @@ func (s *Store) Statistics(ctx context.Context, since time.Time) ([]Period, erro
 		Period
 		Number int64 `db:"hour"` // of hours since 1970
 	}
-	err := s.list(ctx, &rows, `SELECT ended_at / 3600000000 AS hour, gateway, cause, count(*) AS calls, CAST(sum(pages) AS BIGINT) AS pages
+	err := s.list(unkept(ctx), &rows, `SELECT ended_at / 3600000000 AS hour, gateway, cause, count(*) AS calls, CAST(sum(pages) AS BIGINT) AS pages
 		FROM attempts WHERE ended_at >= ? GROUP BY ended_at / 3600000000, gateway, cause ORDER BY hour, gateway, cause`, at(since))
 	periods := make([]Period, len(rows))
 	for i, r := range rows {

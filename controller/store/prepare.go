@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"strings"
+	"sync/atomic"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// connector makes connections to PostgreSQL on which each statement is parsed
+// once. A statement lives as long as its connection; nobody else has to know of
+// it, and none needs a second connection while it holds one.
+type connector struct {
+	driver.Connector
+	pooled atomic.Bool // see detectPooler
+}
+
+// Connect implements driver.Connector.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	made, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{inner: made.(inner), pooled: &c.pooled, statements: map[string]statement{}}, nil
+}
+
+// inner is what pq's connections are.
+type inner interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.QueryerContext
+	driver.SessionResetter
+	driver.Validator
+}
+
+type statement interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type connection struct {
+	inner
+	pooled     *atomic.Bool
+	statements map[string]statement
+	bad        bool // not to be used again
+}
+
+// unkept has statements under ctx parsed and planned for their values each time:
+// those that are put together as needed, of which there would be no end, and
+// those whose best plan depends on the values.
+func unkept(ctx context.Context) context.Context { return context.WithValue(ctx, unkeptKey{}, true) }
+
+type unkeptKey struct{}
+
+// statement returns nil when the text is to be sent as it is.
+func (c *connection) statement(ctx context.Context, query string, args []driver.NamedValue) (statement, error) {
+	if several := len(args) == 0 && !strings.HasPrefix(query, "SELECT ") && !strings.HasPrefix(query, "WITH "); several ||
+		ctx.Value(unkeptKey{}) != nil || c.pooled.Load() {
+		return nil, nil
+	}
+	if s := c.statements[query]; s != nil {
+		return s, nil
+	}
+	made, err := c.inner.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s := made.(statement)
+	c.statements[query] = s
+	return s, nil
+}
+
+// ExecContext implements driver.ExecerContext.
+func (c *connection) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	s, err := c.statement(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return c.inner.ExecContext(ctx, query, args)
+	}
+	result, err := s.ExecContext(ctx, args)
+	c.over(ctx, err)
+	return result, err
+}
+
+// QueryContext implements driver.QueryerContext.
+func (c *connection) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	s, err := c.statement(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return c.inner.QueryContext(ctx, query, args)
+	}
+	rows, err := s.QueryContext(ctx, args)
+	if c.over(ctx, err); err != nil {
+		return nil, err
+	}
+	return result{rows, c, ctx}, nil
+}
+
+// over gives a connection up whose statement was interrupted, since the
+// interruption may hit the next one, and one whose statements are not there: a
+// pooler has changed the server behind it.
+func (c *connection) over(ctx context.Context, err error) {
+	c.bad = c.bad || ctx.Err() != nil || isUnknown(err)
+}
+
+// isUnknown says that the server does not know the statement; nothing was done.
+func isUnknown(err error) bool { return pq.As(err, pqerror.InvalidSQLStatementName) != nil }
+
+// IsValid implements driver.Validator.
+func (c *connection) IsValid() bool { return !c.bad && c.inner.IsValid() }
+
+// ResetSession implements driver.SessionResetter.
+func (c *connection) ResetSession(ctx context.Context) error {
+	if c.bad {
+		return driver.ErrBadConn
+	}
+	return c.inner.ResetSession(ctx)
+}
+
+type result struct {
+	driver.Rows
+	on  *connection
+	ctx context.Context
+}
+
+// Close implements driver.Rows.
+func (r result) Close() error {
+	err := r.Rows.Close()
+	r.on.over(r.ctx, err)
+	return err
+}
+
+// detectPooler finds out whether a pooler stands before the server that lends
+// its connections for one transaction at a time. There a name that one client
+// gives a statement may be another client's, or nobody's, so nothing is kept
+// (PgBouncer knows better from 1.21 on; we cannot tell which one it is).
+//
+// A connection of our own has a server process of its own, always the same.
+func detectPooler(ctx context.Context, db *sqlx.DB) (bool, error) {
+	a, err := db.Connx(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer a.Close()
+	b, err := db.Connx(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer b.Close()
+	seen := map[int]*sqlx.Conn{}
+	for range 10 {
+		for _, conn := range []*sqlx.Conn{a, b} {
+			var process int
+			if err := conn.GetContext(ctx, &process, `SELECT pg_backend_pid()`); err != nil {
+				return false, err
+			}
+			if of := seen[process]; of != nil && of != conn {
+				return true, nil
+			}
+			seen[process] = conn
+		}
+	}
+	return len(seen) > 2, nil
+}
