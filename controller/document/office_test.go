@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"faxbot/controller/document"
 	"faxbot/controller/fax"
@@ -170,6 +172,64 @@ func TestOldOfficeDocuments(t *testing.T) {
 		}
 		_ = r.Close()
 	}
+}
+
+// runningIn are the processes that have dir, or a folder in it, as theirs.
+func runningIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	folders, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range folders {
+		if at, err := os.Readlink(link); err == nil && strings.HasPrefix(at, dir) {
+			names = append(names, filepath.Dir(link))
+		}
+	}
+	return names
+}
+
+// Documents that keep LibreOffice busy end in time, also several at once; nothing
+// of them runs on or stays on disk, and the next one is converted.
+func TestLibreOfficeIsEndedInTime(t *testing.T) {
+	t.Parallel()
+	libreOffice(t)
+	dir := t.TempDir()
+	f := open(t, document.Config{Dir: dir, Timeout: 3 * time.Second})
+	f.SetLimits(time.Minute, 0, 0, 0) // the clock ends them, not the processor's
+	endless := []byte(`{\rtf1\ansi ` + strings.Repeat(`A line of a letter\par `, 400_000) + `}`)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			began := time.Now()
+			_, _, err := attempt(t, f, endless)
+			wantRefusal(t, err, fax.BadDocument, "took longer than 3s")
+			if took := time.Since(began); took > f.Timeout+10*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(ended)
+	}()
+	seen := false
+	for again := time.NewTicker(50 * time.Millisecond); ; {
+		select {
+		case <-again.C:
+			seen = seen || len(runningIn(t, dir)) > 0
+			continue
+		case <-ended:
+			again.Stop()
+		}
+		break
+	}
+	if left := runningIn(t, dir); !seen || len(left) > 0 {
+		t.Errorf("LibreOffice was seen: %v; still there: %v", seen, left)
+	}
+	f.Timeout = document.DefaultTimeout
+	prepare(t, f, []byte(rtfPage))
 }
 
 func TestOfficeDocumentsBetweenOthers(t *testing.T) {
