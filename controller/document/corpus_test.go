@@ -171,9 +171,9 @@ func TestCorpus(t *testing.T) {
 		{name: "TIFF", file: encoded(t, func(b *bytes.Buffer) error { return tiff.Encode(b, opaque(picture), nil) }), pages: 1, look: share(0.03, 0.2)},
 		{name: "photograph", file: encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, photo) }), pages: 1, look: share(0.1, 0.5)},
 
-		{name: "yellow letters", file: said("1 1 0 rg"), pages: 1, look: legible(0.5)},
-		{name: "yellow letters in CMYK", file: said("0 0 1 0 k"), pages: 1, look: legible(0.5)},
-		{name: "light grey letters", file: said("0.8 g"), pages: 1, look: legible(0.6)},
+		{name: "yellow letters", file: said("1 1 0 rg"), pages: 1, look: legible(0.8)},
+		{name: "yellow letters in CMYK", file: said("0 0 1 0 k"), pages: 1, look: legible(0.8)},
+		{name: "light grey letters", file: said("0.8 g"), pages: 1, look: legible(0.9)},
 		{name: "red letters", file: said("1 0 0 rg"), pages: 1, look: legible(0.8)},
 		{name: "letters on yellow", file: said("1 1 0.6 rg 50 650 400 100 re f 0 g"), pages: 1, look: legible(0.9)},
 		{name: "white on black", file: said("0 g 50 650 400 100 re f 1 g"), pages: 1, look: share(0.05, 0.085)},

@@ -28,6 +28,8 @@ const (
 	titleSize = 40
 	fieldSize = 13
 	ruleWidth = 1.5
+
+	valueIndent = 78
 )
 
 // drawCover puts the cover before the pages that to has.
@@ -92,9 +94,15 @@ func (t *typesetter) design(ctx context.Context, c Cover, pages string) error {
 		if field.value == "" {
 			continue
 		}
-		if err := line(fieldSize, field.name+":"+strings.Repeat(" ", 9-len(field.name))+field.value); err != nil {
+		top := t.down
+		if err := line(fieldSize, field.name+":"); err != nil {
 			return err
 		}
+		t.down, t.indent = top, valueIndent
+		if err := line(fieldSize, field.value); err != nil {
+			return err
+		}
+		t.indent = 0
 		t.down += fieldSize / 2
 	}
 	t.out.Rule(margin, margin+t.down+fieldSize/2, width, ruleWidth)

@@ -13,8 +13,8 @@
 // Text and pictures are drawn here. Ghostscript draws PDFs, and averages the
 // pixels of scans instead of leaving some out, which would lose thin lines; MuPDF
 // does it faster where there are only letters and lines. LibreOffice makes PDFs of
-// office documents. Then ink.go decides on black and white by what surrounds a
-// pixel.
+// office documents. Then ink.go makes the paper of scans white, and decides on black
+// and white by what surrounds a pixel.
 //
 // A process reads one document and ends; confined.go says how far away from
 // everything else it is, and DESIGN.md why all is as it is.

@@ -8,7 +8,9 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/image/tiff"
@@ -190,6 +192,38 @@ func TestLargePicturesKeepThinLines(t *testing.T) {
 		if n := b.ink(image.Rect(x-2, 1000, x+4, 1100)); n < 25 {
 			t.Errorf("the line at %d is lost: %d black pixels of 50", i, n)
 		}
+	}
+}
+
+// A letter that was scanned or photographed lies on grey paper, unevenly lit and
+// with noise. The letters arrive, and the paper does not.
+func TestPaperOfAScanBecomesWhite(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	letter, _ := prepare(t, f, []byte(strings.Repeat("the quick brown fox jumps over the lazy dog 0123456789\n", 40)))
+	was := page(t, f, letter, 1)
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	scan := image.NewGray(was.Rect)
+	for y := range was.Rect.Dy() {
+		for x := range was.Rect.Dx() {
+			v := 210 + 15*float64(x)/document.Width - 15*float64(y)/2000
+			if was.black(x, y) {
+				v = 90
+			}
+			scan.SetGray(x, y, color.Gray{Y: uint8(min(255, max(0, v+5*random.NormFloat64())))})
+		}
+	}
+	id, made := prepare(t, f, encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, scan) }))
+	is := page(t, f, id, 1)
+	letters := was.extent()
+	if got, want := is.ink(letters), was.ink(letters); got < want*8/10 || got > want*12/10 {
+		t.Errorf("%d black pixels of %d among the letters", got, want)
+	}
+	if rest := is.ink(is.Rect) - is.ink(letters); rest > is.Rect.Dx()*is.Rect.Dy()/500 {
+		t.Errorf("%d black pixels on the paper", rest)
+	}
+	if made.Seconds > 60 {
+		t.Errorf("%.0f seconds on the line", made.Seconds)
 	}
 }
 

@@ -14,12 +14,22 @@ const (
 
 // How local contrast is told and raised.
 const (
-	reach     = 12  // a pixel's surroundings: so many to each side, about 1.5 mm
-	deadZone  = 6   // differences that noise and compression make
-	paperGain = 10  // on what is nearly white: pale letters
-	photoGain = 2   // on what is darker: photographs
-	brightest = 224 // surroundings that have all of paperGain
-	darkest   = 128 // and those that have photoGain
+	reach     = 12 // a pixel's surroundings: so many to each side, about 1.5 mm
+	deadZone  = 6  // differences that noise and compression make
+	photoGain = 2  // on photographs: surroundings up to photoTone
+	photoTone = 128
+	paleGain  = 10 // on what is nearly white: pale letters
+	paleTone  = 224
+	paperGain = 16 // on white paper: yellow letters
+	paperTone = 248
+)
+
+// How the paper of a scan is told: more than half of a page has about the same
+// shade, a bright one.
+const (
+	paperDarkest = 144
+	paperSpread  = 48
+	paperSpecks  = 50 // one in so many of its pixels may stay darker than white
 )
 
 // dots is the order in which the pixels of a halftone cell become white. Dots
@@ -38,7 +48,9 @@ var dots = [6][6]int{
 // What is different from its surroundings becomes black or white, so that pale
 // letters and thin lines of a scan do not vanish; the rest becomes dots.
 type inker struct {
-	tone  [256]uint8
+	tones [256]uint8 // by darkness
+	tone  [256]uint8 // of this page, of which the paper becomes white
+	gain  [256]int
 	black []byte // packed, 1 is black
 	sums  []int32
 	grey  []bool
@@ -51,7 +63,8 @@ func newInker(darkness int) *inker {
 	k := &inker{}
 	gamma := math.Pow(1.4, float64(darkness))
 	for v := range 256 {
-		k.tone[v] = uint8(math.Round(255 * math.Pow(float64(v)/255, gamma)))
+		k.tones[v] = uint8(math.Round(255 * math.Pow(float64(v)/255, gamma)))
+		k.gain[v] = photoGain + between(v, photoTone, paleTone, paleGain-photoGain) + between(v, paleTone, paperTone, paperGain-paleGain)
 		k.flat[v] = uint8(min(255, max(0, (v-paperBlack)*255/(paperWhite-paperBlack)))) //nolint:gosec // in range
 	}
 	for y, line := range dots {
@@ -60,6 +73,11 @@ func newInker(darkness int) *inker {
 		}
 	}
 	return k
+}
+
+// between is 0 up to low, whole from high on, and grows in between.
+func between(v, low, high, whole int) int {
+	return whole * (min(max(v, low), high) - low) / (high - low)
 }
 
 // page returns the lines of g, so many times 8 pixels wide, with one bit a pixel, each line a multiple of 8
@@ -77,6 +95,7 @@ func (k *inker) page(g *image.Gray) (black []byte, stride int) {
 	for y := range h {
 		k.grey = append(k.grey, plain(g.Pix[y*g.Stride:][:w], k.black[y*stride:][:stride]))
 	}
+	k.expose(g)
 	for y := 0; y < h; y++ {
 		if k.grey[y] {
 			last := y
@@ -88,6 +107,40 @@ func (k *inker) page(g *image.Gray) (black []byte, stride int) {
 		}
 	}
 	return k.black, stride
+}
+
+// expose chooses the tones of a page: a scan's paper becomes white.
+func (k *inker) expose(g *image.Gray) {
+	k.tone = k.tones
+	const sample = 4 // lines
+	var has [256]int
+	for y := 0; y < len(k.grey); y += sample {
+		if k.grey[y] {
+			for _, v := range g.Pix[y*g.Stride:][:g.Rect.Dx()] {
+				has[v]++
+			}
+		}
+	}
+	within, most, from := 0, 0, 0
+	for v := paperDarkest; v < 255; v++ {
+		within += has[v]
+		if v >= paperDarkest+paperSpread {
+			within -= has[v-paperSpread]
+		}
+		if within > most {
+			most, from = within, max(paperDarkest, v-paperSpread+1)
+		}
+	}
+	if most*sample*2 < len(k.grey)*g.Rect.Dx() {
+		return
+	}
+	white := from
+	for darker := 0; darker < most/paperSpecks; white++ {
+		darker += has[white]
+	}
+	for v := range k.tone {
+		k.tone[v] = k.tones[min(255, v*255/white)]
+	}
 }
 
 // plain packs a line and reports whether it has greys, which it leaves white.
@@ -163,8 +216,7 @@ func (k *inker) shadeLine(line, packed []byte, sums []int32, y, lines int) {
 			default:
 				d = 0
 			}
-			gain := photoGain + (paperGain-photoGain)*(min(max(around, darkest), brightest)-darkest)/(brightest-darkest)
-			if int(k.flat[v])+gain*d <= int(limits[x%6]) {
+			if int(k.flat[v])+k.gain[around]*d <= int(limits[x%6]) {
 				packed[x/8] |= 0x80 >> (x % 8)
 			}
 		}

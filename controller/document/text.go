@@ -19,7 +19,6 @@ import (
 	"github.com/go-text/typesetting/language"
 	"github.com/go-text/typesetting/shaping"
 	"golang.org/x/image/math/fixed"
-	"golang.org/x/text/unicode/bidi"
 
 	"faxbot/controller/fax"
 )
@@ -46,6 +45,7 @@ type typesetter struct {
 	wrapper shaping.LineWrapper
 	out     *canvas
 	size    float64           // of the type, in points
+	indent  float64           // of lines, in points; all then begin there, also Hebrew and Arabic
 	down    float64           // points of the page that are used, below its margin
 	shown   map[glyphKey]bool // glyphs that leave ink, or not
 	hold    bool              // more comes on the page after a text
@@ -149,7 +149,7 @@ func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
 		Size: fixed.Int26_6(t.size * 64), Language: language.DefaultLanguage(),
 	}
 	var runs []shaping.Output
-	for _, in := range t.split.Split(input, t.fonts) {
+	for _, in := range apart(text, direction, t.split.Split(input, t.fonts)) {
 		run := t.shaper.Shape(in)
 		if err := t.legible(text, run); err != nil {
 			return nil, err
@@ -158,11 +158,11 @@ func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
 	}
 	t.wrapper.Prepare(shaping.WrapConfig{Direction: direction}, text, shaping.NewSliceIterator(runs))
 	for at := 0; ; {
-		line, done := t.wrapper.WrapNextLine(paperWidth - 2*margin)
+		line, done := t.wrapper.WrapNextLine(paperWidth - 2*margin - int(t.indent))
 		if done && more && at > 0 {
 			return slices.Clone(text[at:]), nil
 		}
-		if err := t.place(line.Line, direction); err != nil {
+		if err := t.place(text, line.Line, direction); err != nil {
 			return nil, err
 		}
 		if done {
@@ -174,7 +174,7 @@ func (t *typesetter) paragraph(text []rune, more bool) ([]rune, error) {
 
 // place draws one line at the current position, on a new page if need be. Blank
 // lines never begin a page.
-func (t *typesetter) place(line shaping.Line, direction di.Direction) error {
+func (t *typesetter) place(text []rune, line shaping.Line, direction di.Direction) error {
 	var width fixed.Int26_6
 	blank := true
 	for _, run := range line {
@@ -190,14 +190,12 @@ func (t *typesetter) place(line shaping.Line, direction di.Direction) error {
 			return err
 		}
 	}
-	x := fixed.I(margin)
-	if direction == di.DirectionRTL {
+	x := fixed.I(margin + int(t.indent))
+	if direction == di.DirectionRTL && t.indent == 0 {
 		x = fixed.I(paperWidth-margin) - width
 	}
 	y := margin + t.down + t.size
-	runs := slices.Clone(line)
-	slices.SortStableFunc(runs, func(a, b shaping.Output) int { return int(a.VisualIndex - b.VisualIndex) })
-	for _, run := range runs {
+	for _, run := range seen(text, direction, line) {
 		for _, g := range run.Glyphs {
 			if g.Width != 0 {
 				t.out.Glyph(run.Face, g.GlyphID, t.size, float64(x+g.XOffset)/64, y-float64(g.YOffset)/64)
@@ -207,21 +205,6 @@ func (t *typesetter) place(line shaping.Line, direction di.Direction) error {
 	}
 	t.down += t.size * lead
 	return nil
-}
-
-// directionOf is the direction of the first character that has one (UAX #9, P2
-// and P3).
-func directionOf(text []rune) di.Direction {
-	for _, r := range text {
-		p, _ := bidi.LookupRune(r)
-		switch p.Class() {
-		case bidi.L:
-			return di.DirectionLTR
-		case bidi.R, bidi.AL:
-			return di.DirectionRTL
-		}
-	}
-	return di.DirectionLTR
 }
 
 // legible refuses a text of which something would not be seen.

@@ -114,6 +114,27 @@ func TestLettersOfTheWorldAreSeen(t *testing.T) {
 	}
 }
 
+// Numbers and brackets among Hebrew and Arabic letters stand where people expect
+// them: as if the line were written in the order in which it is seen.
+func TestNumbersAmongLettersFromTheRight(t *testing.T) {
+	t.Parallel()
+	f := open(t, document.Config{})
+	const leftToRight = "\u202d"
+	for text, seen := range map[string]string{
+		"aשלום(123)b":     "a(123)םולשb",
+		"aשלום12.5%b":     "a12.5%םולשb",
+		"aשלום1,000עולםb": "aםלוע1,000םולשb",
+		"a12שלוםb":        "a12םולשb",
+		"12aשלום":         "12aםולש",
+	} {
+		a, _ := prepare(t, f, []byte(text))
+		b, _ := prepare(t, f, []byte(leftToRight+seen))
+		if got, want := page(t, f, a, 1), page(t, f, b, 1); !bytes.Equal(got.Pix, want.Pix) {
+			t.Errorf("%q: ink in %v, want %v", text, got.extent(), want.extent())
+		}
+	}
+}
+
 func TestArabicLettersAreJoined(t *testing.T) {
 	t.Parallel()
 	f := open(t, document.Config{})
@@ -220,6 +241,26 @@ func TestCover(t *testing.T) {
 	}
 	if a, b := own.extent().Dy(), page(t, f, less, 1).extent().Dy(); b > a-100 {
 		t.Errorf("what is empty takes room: %d rows, %d with everything", b, a)
+	}
+
+	// A value of several lines stays beside its name.
+	wide, _, err := cover(t, f, document.Cover{To: strings.Repeat("Universitätsklinikum ", 8)}, []byte("the letter"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(b bitmap) (n int) { // and rules
+		before := 0
+		for y := range b.Rect.Dy() {
+			ink := b.ink(image.Rect(int(leftEdge), y, int(leftEdge)+150, y+1))
+			if ink > 0 && before == 0 {
+				n++
+			}
+			before = ink
+		}
+		return n
+	}
+	if a, b := names(page(t, f, less, 1)), names(page(t, f, wide, 1)); a != b {
+		t.Errorf("%d lines begin where names do, not %d", b, a)
 	}
 
 	// A template has the same look as a text, its marks replaced once.
