@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 	"github.com/pressly/goose/v3"
 )
 
@@ -215,17 +214,17 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	if err != nil {
 		return err
 	}
-	driver, err := pq.NewConnector(u.String())
+	c, err := newConnector(u.String())
 	if err != nil {
 		return withoutPassword(err, u)
 	}
-	made := &connector{Connector: driver}
-	made.pooled.Store(true) // until we know
-	db := sqlx.NewDb(sql.OpenDB(made), "postgres")
+	k := &keeper{Connector: c}
+	k.pooled.Store(true) // until we know
+	db := sqlx.NewDb(sql.OpenDB(k), "postgres")
 	s.limit(db, connections)
 	db.SetConnMaxLifetime(planLife)
 	pooled, err := detectPooler(ctx, db)
-	made.pooled.Store(pooled)
+	k.pooled.Store(pooled)
 	if err == nil {
 		err = s.migrate(ctx, db, log)
 	}

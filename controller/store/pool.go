@@ -16,7 +16,7 @@ import (
 
 const (
 	connections = 10
-	turnLimit   = 5 * time.Second  // for a connection to become free
+	turnLimit   = 5 * time.Second // for a connection to become free
 	writeLimit  = 30 * time.Second
 	readLimit   = time.Minute
 	tries       = connections + 2 // a restarted server leaves every idle connection dead

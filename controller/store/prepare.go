@@ -11,46 +11,27 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// connector makes connections to PostgreSQL on which each statement is parsed
-// once. A statement lives as long as its connection; nobody else has to know of
-// it, and none needs a second connection while it holds one.
-type connector struct {
+// keeper makes connections on which each statement is parsed once. A statement
+// lives as long as its connection; nobody else has to know of it, and none needs
+// a second connection while it holds one.
+type keeper struct {
 	driver.Connector
 	pooled atomic.Bool // see detectPooler
 }
 
 // Connect implements driver.Connector.
-func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	made, err := c.Connector.Connect(ctx)
+func (k *keeper) Connect(ctx context.Context) (driver.Conn, error) {
+	made, err := k.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{inner: made.(inner), pooled: &c.pooled, statements: map[string]statement{}}, nil
+	return &keeping{connected: made.(connected), pooled: &k.pooled, statements: map[string]compiled{}}, nil
 }
 
-// inner is what pq's connections are.
-type inner interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.NamedValueChecker
-	driver.Pinger
-	driver.QueryerContext
-	driver.SessionResetter
-	driver.Validator
-}
-
-type statement interface {
-	driver.Stmt
-	driver.StmtExecContext
-	driver.StmtQueryContext
-}
-
-type connection struct {
-	inner
+type keeping struct {
+	connected
 	pooled     *atomic.Bool
-	statements map[string]statement
+	statements map[string]compiled
 	bad        bool // not to be used again
 }
 
@@ -62,7 +43,7 @@ func unkept(ctx context.Context) context.Context { return context.WithValue(ctx,
 type unkeptKey struct{}
 
 // statement returns nil when the text is to be sent as it is.
-func (c *connection) statement(ctx context.Context, query string, args []driver.NamedValue) (statement, error) {
+func (c *keeping) statement(ctx context.Context, query string, args []driver.NamedValue) (compiled, error) {
 	if several := len(args) == 0 && !strings.HasPrefix(query, "SELECT ") && !strings.HasPrefix(query, "WITH "); several ||
 		ctx.Value(unkeptKey{}) != nil || c.pooled.Load() {
 		return nil, nil
@@ -70,23 +51,23 @@ func (c *connection) statement(ctx context.Context, query string, args []driver.
 	if s := c.statements[query]; s != nil {
 		return s, nil
 	}
-	made, err := c.inner.PrepareContext(ctx, query)
+	made, err := c.connected.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	s := made.(statement)
+	s := made.(compiled)
 	c.statements[query] = s
 	return s, nil
 }
 
 // ExecContext implements driver.ExecerContext.
-func (c *connection) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *keeping) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	s, err := c.statement(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
-		return c.inner.ExecContext(ctx, query, args)
+		return c.connected.ExecContext(ctx, query, args)
 	}
 	result, err := s.ExecContext(ctx, args)
 	c.over(ctx, err)
@@ -94,13 +75,13 @@ func (c *connection) ExecContext(ctx context.Context, query string, args []drive
 }
 
 // QueryContext implements driver.QueryerContext.
-func (c *connection) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *keeping) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	s, err := c.statement(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
-		return c.inner.QueryContext(ctx, query, args)
+		return c.connected.QueryContext(ctx, query, args)
 	}
 	rows, err := s.QueryContext(ctx, args)
 	if c.over(ctx, err); err != nil {
@@ -112,7 +93,7 @@ func (c *connection) QueryContext(ctx context.Context, query string, args []driv
 // over gives a connection up whose statement was interrupted, since the
 // interruption may hit the next one, and one whose statements are not there: a
 // pooler has changed the server behind it.
-func (c *connection) over(ctx context.Context, err error) {
+func (c *keeping) over(ctx context.Context, err error) {
 	c.bad = c.bad || ctx.Err() != nil || isUnknown(err)
 }
 
@@ -120,19 +101,19 @@ func (c *connection) over(ctx context.Context, err error) {
 func isUnknown(err error) bool { return pq.As(err, pqerror.InvalidSQLStatementName) != nil }
 
 // IsValid implements driver.Validator.
-func (c *connection) IsValid() bool { return !c.bad && c.inner.IsValid() }
+func (c *keeping) IsValid() bool { return !c.bad && c.connected.IsValid() }
 
 // ResetSession implements driver.SessionResetter.
-func (c *connection) ResetSession(ctx context.Context) error {
+func (c *keeping) ResetSession(ctx context.Context) error {
 	if c.bad {
 		return driver.ErrBadConn
 	}
-	return c.inner.ResetSession(ctx)
+	return c.connected.ResetSession(ctx)
 }
 
 type result struct {
 	driver.Rows
-	on  *connection
+	on  *keeping
 	ctx context.Context
 }
 
