@@ -233,6 +233,8 @@ type compiled interface {
 	driver.StmtQueryContext
 }
 
+// statement is one that was prepared. The driver does not hear of its context: it
+// would wait for a server that hangs to stop it. What takes long is not prepared.
 type statement struct {
 	compiled
 	on *connection
@@ -241,13 +243,13 @@ type statement struct {
 // ExecContext implements driver.StmtExecContext.
 func (s *statement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	s.on.within(ctx)
-	r, err := s.compiled.ExecContext(ctx, args)
+	r, err := s.compiled.ExecContext(context.WithoutCancel(ctx), args)
 	return r, s.on.heard(err)
 }
 
 // QueryContext implements driver.StmtQueryContext.
 func (s *statement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	s.on.within(ctx)
-	r, err := s.compiled.QueryContext(ctx, args)
+	r, err := s.compiled.QueryContext(context.WithoutCancel(ctx), args)
 	return r, s.on.heard(err)
 }

@@ -36,8 +36,9 @@ type keeping struct {
 }
 
 // unkept has statements under ctx parsed and planned for their values each time:
-// those that are put together as needed, of which there would be no end, and
-// those whose best plan depends on the values.
+// those that are put together as needed, of which there would be no end, those
+// whose best plan depends on the values, and what may take long: the server is
+// told to stop when ctx ends.
 func unkept(ctx context.Context) context.Context { return context.WithValue(ctx, unkeptKey{}, true) }
 
 type unkeptKey struct{}
@@ -70,7 +71,7 @@ func (c *keeping) ExecContext(ctx context.Context, query string, args []driver.N
 		return c.connected.ExecContext(ctx, query, args)
 	}
 	result, err := s.ExecContext(ctx, args)
-	c.over(ctx, err)
+	c.forget(err)
 	return result, err
 }
 
@@ -84,18 +85,13 @@ func (c *keeping) QueryContext(ctx context.Context, query string, args []driver.
 		return c.connected.QueryContext(ctx, query, args)
 	}
 	rows, err := s.QueryContext(ctx, args)
-	if c.over(ctx, err); err != nil {
-		return nil, err
-	}
-	return result{rows, c, ctx}, nil
+	c.forget(err)
+	return rows, err
 }
 
-// over gives a connection up whose statement was interrupted, since the
-// interruption may hit the next one, and one whose statements are not there: a
-// pooler has changed the server behind it.
-func (c *keeping) over(ctx context.Context, err error) {
-	c.bad = c.bad || ctx.Err() != nil || isUnknown(err)
-}
+// forget gives a connection up whose statements are not there any more: a pooler
+// has changed the server behind it.
+func (c *keeping) forget(err error) { c.bad = c.bad || isUnknown(err) }
 
 // isUnknown says that the server does not know the statement; nothing was done.
 func isUnknown(err error) bool { return pq.As(err, pqerror.InvalidSQLStatementName) != nil }
@@ -109,19 +105,6 @@ func (c *keeping) ResetSession(ctx context.Context) error {
 		return driver.ErrBadConn
 	}
 	return c.connected.ResetSession(ctx)
-}
-
-type result struct {
-	driver.Rows
-	on  *keeping
-	ctx context.Context
-}
-
-// Close implements driver.Rows.
-func (r result) Close() error {
-	err := r.Rows.Close()
-	r.on.over(r.ctx, err)
-	return err
 }
 
 // detectPooler finds out whether a pooler stands before the server that lends
