@@ -15,9 +15,8 @@ import (
 )
 
 // mostBuffers is how many pages of 8 kB a statement may look at, beside however
-// many faxes that have ended: it is for 200 faxes that are erased, with their
-// calls, from nine indices.
-const mostBuffers = 20_000
+// many faxes that have ended. What needs the most renews 400 leases.
+const mostBuffers = 10_000
 
 // explained has the database say how it does what is done all the time: with the
 // plan that it keeps for a prepared statement. Beside many faxes that have ended
