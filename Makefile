@@ -51,10 +51,10 @@ chaos:
 # The same with three daemons, two switches, PostgreSQL and S3, each a process
 # that is killed and stands still; then a database that is away or hangs for longer
 # than anybody waits. About nine minutes. ROUNDS=36 SEED=7.
-chaos-fleet: ROUNDS = 108
+chaos-fleet: ROUNDS = 114
 chaos-fleet:
 	@.ci/deps test
-	FAXBOT_CHAOS_FLEET=$(ROUNDS) FAXBOT_CHAOS_SEED=$(SEED) \
+	FAXBOT_CHAOS_FLEET=$(ROUNDS) FAXBOT_CHAOS_SEED=$(SEED) FAXBOT_CHAOS_ROUND=$(ROUND) \
 		go test -count=1 -v -timeout 1h -run '^Test(Fleet|DatabaseIsAway|DatabaseHangs)$$' ./controller/chaos ./cmd/faxbot
 
 # Every fuzz test for FUZZTIME, one after the other.

@@ -49,7 +49,7 @@ func (c *Controller) receive(conn *freeswitch.Call, said *events.Connected) free
 	}
 	if err := k.instruct(one.Attempt); err != nil {
 		k.log().Warn("the call is hung up, nothing was sent", "error", err)
-		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: err.Error()})
+		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: err.Error(), Witnesses: fax.Testimony{Decided: fax.ByLink}})
 		return nil
 	}
 	return k

@@ -340,21 +340,48 @@ func TestConversionWaitsForTheBucket(t *testing.T) {
 	h.until(id, fax.Done)
 }
 
+// shared gives a host a folder of its own beside a bucket.
+func shared(t *testing.T, server *buckettest.Server, host string) func(c *controller.Config) {
+	return func(c *controller.Config) {
+		old := c.Documents
+		var err error
+		c.Documents, err = document.Open(document.Config{Dir: filepath.Join(filepath.Dir(old.Dir), host), Bucket: server.Open(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old.Close()
+	}
+}
+
+// Pages that are in no folder, while the bucket is away, cost the fax time, but
+// none of the calls that it may have: nobody was dialled.
+func TestABucketThatIsAwayUsesUpNoCalls(t *testing.T) {
+	t.Parallel()
+	server := buckettest.RunT(t)
+	h := newHouse(t, simulator.Config{Speed: 200}, shared(t, server, "first"))
+	id := h.submit("15551230077", 1, func(s *controller.Submission) { s.Options.Hold = true })
+	h.until(id, fax.Held)
+	h.close()
+	server.FailOn("/fax.tiff")
+	h.open(shared(t, server, "second"))
+	eventually(t, "the switch can be told to dial", h.linkUp)
+	h.release(id)
+	job, attempts := h.until(id, fax.Retry)
+	if job.Dials != 0 || job.Tries != 0 || len(attempts) != 1 || attempts[0].Result.Cause != fax.Switch || h.ledger("dial") != 0 {
+		t.Errorf("%+v %+v", job, attempts)
+	}
+	server.Fail(false)
+	h.release(id)
+	if job, _ := h.until(id, fax.Done); job.Dials != 1 || h.ledger("dial") != 1 {
+		t.Errorf("%d dials, the ledger has %d", job.Dials, h.ledger("dial"))
+	}
+}
+
 // What one host has, the others have, and what one deletes, the others delete.
 func TestHostsThatShareABucket(t *testing.T) {
 	t.Parallel()
 	server := buckettest.RunT(t)
-	share := func(host string) func(c *controller.Config) {
-		return func(c *controller.Config) {
-			old := c.Documents
-			var err error
-			c.Documents, err = document.Open(document.Config{Dir: filepath.Join(filepath.Dir(old.Dir), host), Bucket: server.Open(t)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			old.Close()
-		}
-	}
+	share := func(host string) func(c *controller.Config) { return shared(t, server, host) }
 	h := newHouse(t, simulator.Config{}, share("first"))
 	delivered, kept := h.submit("15551230071", 1), h.submit("15551230072", 1)
 	h.until(delivered, fax.Done)

@@ -198,7 +198,13 @@ func (k *call) dial() {
 func (k *call) hasPages(a fax.Attempt) bool {
 	if err := k.c.docs.Fetch(k.c.life, k.job.ID); err != nil {
 		k.log().Error("the pages of a fax cannot be had; it will be tried again", "error", err)
-		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: "the pages could not be fetched from the bucket"})
+		by := fax.ByDaemon
+		k.mu.Lock()
+		if k.verdict.answered {
+			by = fax.ByCall // so somebody was dialled
+		}
+		k.mu.Unlock()
+		k.conclude(fax.Result{Cause: fax.Switch, Code: fax.NoCode, Text: "the pages could not be fetched from the bucket", Witnesses: fax.Testimony{Decided: by}})
 		return false
 	}
 	if err := k.drawForCall(a); err != nil {

@@ -33,11 +33,12 @@ func (r *round) killHost(d int) {
 func (r *round) stopHost(d int) {
 	r.fleet.tally.add(hostsStopped)
 	one := r.fleet.daemons[d]
-	one.darken()
+	one.hush()
 	one.signal(syscall.SIGSTOP)
 	r.fleet.breakFor(r.outage, func() {
 		one.signal(syscall.SIGCONT)
-		one.lighten()
+		one.blind.end()
+		one.silent.end()
 	})
 }
 
@@ -63,6 +64,7 @@ func (r *round) stopSwitch(n int) {
 // killPostgres kills all of its processes, and starts it again after a while.
 func (r *round) killPostgres() {
 	r.fleet.tally.add(postgresKilled)
+	r.silence()
 	r.try(r.fleet.postgres.Kill())
 	r.fleet.breakFor(r.outage, func() {
 		var err error
@@ -77,6 +79,7 @@ func (r *round) killPostgres() {
 // and recovers.
 func (r *round) killBackend() {
 	r.fleet.tally.add(backendsKilled)
+	r.silence()
 	db, err := sql.Open("postgres", r.fleet.postgres.URL)
 	if err != nil {
 		r.try(err)
@@ -93,9 +96,22 @@ func (r *round) killBackend() {
 
 func (r *round) stopPostgres() {
 	r.fleet.tally.add(postgresStopped)
+	r.silence()
 	thaw, err := r.fleet.postgres.Freeze()
 	r.try(err)
 	r.fleet.breakFor(r.outage, func() { r.try(thaw()) })
+}
+
+// killAround kills PostgreSQL, and the host of a call after that has ended and
+// before anybody can be told of it: the result is in the host's journal.
+func (r *round) killAround(d int, also func()) {
+	r.outage = max(r.outage, 5*time.Second)
+	r.killPostgres()
+	r.after(4*time.Second, func() {
+		r.fleet.daemons[d].hasten()
+		r.killHost(d)
+		also()
+	})
 }
 
 func (r *round) killBucket() {
@@ -128,6 +144,7 @@ func (r *round) cut(wires ...*wire) {
 func (r *round) shut(wires ...*wire) {
 	r.fleet.tally.add(wiresShut)
 	r.blind()
+	r.silence() // it may be a wire to the database
 	for _, w := range wires {
 		w.shut()
 		r.fleet.breakFor(r.outage, func() { r.try(w.listen()) })
@@ -138,15 +155,24 @@ func (r *round) shut(wires ...*wire) {
 func (r *round) hold(wires ...*wire) {
 	r.fleet.tally.add(wiresHeld)
 	r.blind()
+	r.silence()
 	for _, w := range wires {
 		r.fleet.breakFor(r.outage, w.hold())
+	}
+}
+
+// silence notes that no host can renew its leases in the outage.
+func (r *round) silence() {
+	for _, d := range r.fleet.daemons {
+		d.silent.begin()
+		r.fleet.breakFor(r.outage+time.Second, d.silent.end)
 	}
 }
 
 // blind notes that daemons may miss what happens in the outage.
 func (r *round) blind() {
 	for _, d := range r.fleet.daemons {
-		d.darken()
-		r.fleet.breakFor(r.outage+time.Second, d.lighten)
+		d.blind.begin()
+		r.fleet.breakFor(r.outage+time.Second, d.blind.end)
 	}
 }

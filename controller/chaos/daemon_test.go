@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -20,9 +21,9 @@ type daemon struct {
 	args    []string
 	env     []string
 	log     *os.File
-	pause   func() time.Duration // before the next start
-	heard   func(message string) // each that it logs; may be nil
-	door    *wire                // through which calls reach it, shut while it is down; may be nil
+	pause   func() time.Duration       // before the next start
+	heard   func(message, host string) // each that it logs; may be nil
+	door    *wire                      // through which calls reach it, shut while it is down; may be nil
 
 	mu      sync.Mutex
 	process *exec.Cmd // nil while it is down
@@ -32,12 +33,42 @@ type daemon struct {
 	quit    chan struct{} // closed when it is ended for good
 	hurry   bool          // until it is up it is started without a pause
 	lives   int
-	blind   []span // when it could hear nothing of the switch
 	work    sync.WaitGroup
+
+	blind  spans // when it could hear nothing of the switch
+	silent spans // when it could renew no lease
 }
 
-// span is a stretch of time; to is zero while it lasts.
-type span struct{ from, to time.Time }
+// spans are stretches of time.
+type spans struct {
+	mu   sync.Mutex
+	list []span
+}
+
+type span struct{ from, to time.Time } // to is zero while it lasts
+
+func (s *spans) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.list); n == 0 || !s.list[n-1].to.IsZero() {
+		s.list = append(s.list, span{from: time.Now()})
+	}
+}
+
+func (s *spans) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.list); n > 0 && s.list[n-1].to.IsZero() {
+		s.list[n-1].to = time.Now()
+	}
+}
+
+// touch says that an instant between the two is in one of them.
+func (s *spans) touch(from, to time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.list, func(s span) bool { return s.from.Before(to) && (s.to.IsZero() || s.to.After(from)) })
+}
 
 var errEnded = errors.New("it was ended for good")
 
@@ -49,7 +80,7 @@ const (
 )
 
 func (d *daemon) start() error {
-	d.darken()
+	d.hush()
 	d.quit = make(chan struct{})
 	err := d.spawn()
 	if err == nil {
@@ -92,15 +123,16 @@ func (d *daemon) listen(cmd *exec.Cmd, said io.Reader, gone chan struct{}) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		fmt.Fprintf(d.log, "%s\n", lines.Bytes())
-		var line struct{ Msg, For, Address string }
+		var line struct{ Msg, For, Address, Host string }
 		if json.Unmarshal(lines.Bytes(), &line) != nil {
 			continue
 		}
 		if d.heard != nil {
-			d.heard(line.Msg)
+			d.heard(line.Msg, line.Host)
 		}
 		switch line.Msg {
 		case "listening":
+			d.silent.end()
 			d.mu.Lock()
 			d.address[line.For], d.hurry = line.Address, false
 			d.mu.Unlock()
@@ -111,7 +143,7 @@ func (d *daemon) listen(cmd *exec.Cmd, said io.Reader, gone chan struct{}) {
 				open = true
 			}
 		case "command link is up":
-			d.lighten()
+			d.blind.end()
 		}
 	}
 	if open {
@@ -122,7 +154,7 @@ func (d *daemon) listen(cmd *exec.Cmd, said io.Reader, gone chan struct{}) {
 	fmt.Fprintf(d.log, "--- ended: %v\n", err)
 	d.process, d.address = nil, nil
 	d.mu.Unlock()
-	d.darken()
+	d.hush()
 	close(gone)
 }
 
@@ -156,7 +188,7 @@ func (d *daemon) kill() {
 	process, gone := d.process, d.gone
 	d.mu.Unlock()
 	if process != nil {
-		d.darken()
+		d.hush()
 		_ = process.Process.Kill()
 		<-gone
 	}
@@ -190,38 +222,15 @@ func (d *daemon) close() {
 	d.work.Wait()
 }
 
+// hush notes that it is down.
+func (d *daemon) hush() {
+	d.blind.begin()
+	d.silent.begin()
+}
+
 // at is the address of one of its doors; "" while it is closed.
 func (d *daemon) at(door string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.address[door]
-}
-
-// darken notes that from now on the daemon hears nothing of the switch.
-func (d *daemon) darken() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n := len(d.blind); n == 0 || !d.blind[n-1].to.IsZero() {
-		d.blind = append(d.blind, span{from: time.Now()})
-	}
-}
-
-func (d *daemon) lighten() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n := len(d.blind); n > 0 && d.blind[n-1].to.IsZero() {
-		d.blind[n-1].to = time.Now()
-	}
-}
-
-// wasBlind says that at some instant between the two the daemon heard nothing.
-func (d *daemon) wasBlind(from, to time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, s := range d.blind {
-		if s.from.Before(to) && (s.to.IsZero() || s.to.After(from)) {
-			return true
-		}
-	}
-	return false
 }

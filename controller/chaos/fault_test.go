@@ -147,7 +147,7 @@ func (r *round) soon(do func()) func() {
 }
 
 func (r *round) cutCommands() {
-	r.daemon.darken()
+	r.daemon.blind.begin()
 	r.commands.cut()
 }
 

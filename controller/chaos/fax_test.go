@@ -64,7 +64,7 @@ func (r *round) choose() []*submission {
 	for range 1 + r.rand.IntN(3) {
 		s := &submission{pages: 1 + r.rand.IntN(4), start: time.Duration(r.rand.IntN(300)) * time.Millisecond}
 		page := r.rand.IntN(s.pages)
-		switch r.rand.IntN(13) {
+		switch r.rand.IntN(16) {
 		case 0, 1:
 			s.outcomes = []simulator.Outcome{{}}
 		case 2:
@@ -83,7 +83,7 @@ func (r *round) choose() []*submission {
 			s.outcomes = []simulator.Outcome{{Line: []simulator.Line{simulator.Split, simulator.Coalesced, simulator.NoNotice}[r.rand.IntN(3)], Rate: 9600}}
 		case 10:
 			s.outcomes = []simulator.Outcome{{Line: []simulator.Line{simulator.NoConnect, simulator.Person}[r.rand.IntN(2)]}, {}}
-		case 11:
+		case 11, 13, 14, 15:
 			s.outcomes, s.number = []simulator.Outcome{{}}, faxes[0].number
 		case 12:
 			s.outcomes, s.want = []simulator.Outcome{{Cause: "UNALLOCATED_NUMBER"}}, fax.Failed

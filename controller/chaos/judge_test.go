@@ -157,6 +157,14 @@ func (r *round) judgeFax(s *submission, calls []*history, settled bool) {
 		unknowable = unknowable || r.unknowable(h)
 	}
 	r.judgeEnd(s, now, len(delivered), answered, len(mine), complete, unknowable)
+	if r.fleet != nil {
+		dials, tries, err := r.fleet.charged(s.id)
+		if err != nil {
+			r.complain(unfit, "%v", err)
+		} else if dials > len(now.Attempts) || tries > answered { // that nobody was dialled cannot always be known
+			r.complain(wrong, "%s has used up %d dials and %d tries in %d calls, %d of them answered", s.key, dials, tries, len(now.Attempts), answered)
+		}
+	}
 	r.judgeCalls(s, now, mine)
 }
 
@@ -213,12 +221,14 @@ func (r *round) judgeCalls(s *submission, now job, calls []*history) {
 
 // unknowable says that no witness could tell the daemon how the call ended:
 // the switch crashed in it, or had lost its memory of it before the daemon
-// could have heard.
+// could have heard. What a daemon has heard it does not forget: within two
+// seconds the result is in the database or, while that is away, in the journal.
 func (r *round) unknowable(h *history) bool {
 	if h.answered.IsZero() {
 		return false
 	}
 	const news = 300 * time.Millisecond // may still be on its way
+	const durable = 2 * time.Second
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.crashes {
@@ -226,9 +236,18 @@ func (r *round) unknowable(h *history) bool {
 		case c.sw != h.sw || c.at.Before(h.answered):
 		case h.done.IsZero() || h.done.After(c.from.Add(-20*time.Millisecond)):
 			return true // there is no record
-		case !c.kept && (c.from.Sub(h.done) < news || r.wasBlind(h.done.Add(-20*time.Millisecond), c.at)):
+		case !c.kept && c.from.Sub(h.done) < news:
+			return true
+		case !c.kept && r.wasBlind(h.done.Add(-20*time.Millisecond), earlier(c.at, h.done.Add(durable))):
 			return true
 		}
 	}
 	return false
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

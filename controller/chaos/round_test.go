@@ -246,7 +246,7 @@ func (r *round) restart(keep bool) {
 // crash notes that a switch dies in do.
 func (r *round) crash(sw exchange, keep bool, do func()) {
 	for _, d := range r.daemons() {
-		d.darken()
+		d.blind.begin()
 	}
 	from := time.Now()
 	do()
@@ -283,7 +283,7 @@ func (r *round) up() (n int) {
 
 // wasBlind says that at some instant between the two a daemon heard nothing.
 func (r *round) wasBlind(from, to time.Time) bool {
-	return slices.ContainsFunc(r.daemons(), func(d *daemon) bool { return d.wasBlind(from, to) })
+	return slices.ContainsFunc(r.daemons(), func(d *daemon) bool { return d.blind.touch(from, to) })
 }
 
 func (r *round) script(number string, o simulator.Outcome) {
@@ -353,7 +353,7 @@ func (r *round) makeDue() {
 	if r.rand.IntN(2) == 0 {
 		r.daemon.kill()
 	} else {
-		r.daemon.darken()
+		r.daemon.blind.begin()
 		r.commands.cut()
 	}
 	// Time to claim them.

@@ -118,8 +118,8 @@ func (s *stand) addDaemon(t *testing.T, i int, seed uint64) error {
 	}
 	t.Cleanup(func() { log.Close() })
 	luck := rand.New(rand.NewPCG(seed, uint64(i)<<32))
-	d.heard = s.tally.said
-	d.log, d.pause = log, func() time.Duration { return time.Duration(luck.IntN(4000)) * time.Millisecond }
+	d.heard = s.heard
+	d.log, d.pause = log, func() time.Duration { return time.Duration(luck.IntN(6000)) * time.Millisecond }
 	b := s.bucket.Config
 	d.env = []string{
 		"API_KEY=" + apiKey, "FREESWITCH_HOOK_SECRET=" + hookSecret, "FAXBOT_SWITCHES=" + strings.Join(list, "; "),
@@ -136,6 +136,19 @@ func (s *stand) addDaemon(t *testing.T, i int, seed uint64) error {
 	s.daemons, s.calls = append(s.daemons, d), append(s.calls, d.door)
 	s.commands, s.database = append(s.commands, commands), append(s.database, database)
 	return nil
+}
+
+// heard counts what a daemon has said, perhaps of another one.
+func (s *stand) heard(message, host string) {
+	s.tally.said(message)
+	if by[message] != adopted {
+		return
+	}
+	for i, d := range s.daemons {
+		if host == fmt.Sprint("host", i) && !d.silent.touch(time.Now().Add(-4*s.lease), time.Now()) {
+			s.tally.add(robbed)
+		}
+	}
 }
 
 // at is an address of a daemon that is up, of each in turn.
@@ -165,4 +178,14 @@ func (s *stand) alter(query string) error {
 	}
 	_, err = db.Exec(query)
 	return errors.Join(err, db.Close())
+}
+
+// charged is what a fax has used up of the calls that it may have.
+func (s *stand) charged(id string) (dials, tries int, err error) {
+	db, err := sql.Open("postgres", s.postgres.URL)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = db.QueryRow("SELECT dials, tries FROM jobs WHERE id = $1", id).Scan(&dials, &tries)
+	return dials, tries, errors.Join(err, db.Close())
 }

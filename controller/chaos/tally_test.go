@@ -26,6 +26,7 @@ const (
 	wiresHeld       deed = "connections silent"
 
 	adopted   deed = "calls of silent hosts adopted"
+	robbed    deed = "of these, of hosts that had not been silent"
 	connected deed = "calls that connected to another host"
 	released  deed = "calls let go, since another host has them"
 	takenUp   deed = "calls taken up by a host's next life"
@@ -33,6 +34,7 @@ const (
 	kept      deed = "results kept in a journal"
 	replayed  deed = "results stored by a host's next life"
 	stale     deed = "results in a journal that others had found out"
+	second    deed = "second results of a call, refused"
 	restarted deed = "restarts of switches that hosts noticed"
 	unknown   deed = "calls whose end nobody could know"
 )
@@ -41,7 +43,7 @@ const (
 var deeds = []deed{
 	hostsKilled, hostsStopped, hostsEnded, switchesKilled, switchesStopped, postgresKilled, backendsKilled, postgresStopped,
 	bucketKilled, bucketStopped, bucketFailed, wiresCut, wiresShut, wiresHeld,
-	adopted, connected, released, takenUp, attached, kept, replayed, stale, restarted, unknown,
+	adopted, robbed, connected, released, takenUp, attached, kept, replayed, stale, second, restarted, unknown,
 }
 
 // by is what a daemon says when it has done so.
@@ -54,6 +56,7 @@ var by = map[string]deed{
 	"the database takes no result; it is kept in the journal until it does":                    kept,
 	"storing a result that the database could not take in the last run":                        replayed,
 	"a result in the journal is of no use: the call has ended, or is unknown to this database": stale,
+	"this call had a result already; the first stands":                                         second,
 	"a switch was started anew; its calls are judged by what it has recorded":                  restarted,
 }
 
@@ -84,10 +87,12 @@ func (t *tally) count(d deed) int {
 	return t.counts[d]
 }
 
-// missing are those that never happened.
+// missing are those that never happened, though they must in a long run. A host
+// is robbed of its calls only when this machine is too slow, and that a journal
+// is stale is as good as that it is not.
 func (t *tally) missing() (list []deed) {
 	for _, d := range deeds {
-		if t.count(d) == 0 {
+		if t.count(d) == 0 && d != robbed && d != stale {
 			list = append(list, d)
 		}
 	}

@@ -78,7 +78,8 @@ func After(s Situation) Decision {
 	job, this := s.Job, s.Calls[len(s.Calls)-1]
 	r := this.Result
 	d := Decision{Cause: r.Cause, Text: tell(r), Confirmed: max(job.Confirmed, this.Parameters.StartPage+r.Pages)}
-	if !r.Cause.Advice().Free {
+	// What we gave up ourselves was never dialled; the deadline bounds it.
+	if !r.Cause.Advice().Free && (r.Cause != fax.Switch || r.Witnesses.Decided != fax.ByDaemon) {
 		d.Dials = 1
 	}
 	if this.Answered() {
