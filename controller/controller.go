@@ -98,7 +98,8 @@ type Controller struct {
 	peers    []store.Host             // the other hosts, as they last told
 	freed    map[fax.Number]time.Time // when lines went down, for a while
 
-	since time.Time
+	since  time.Time
+	strays map[fax.AttemptID]time.Time // keepHouse's, see takeUpStrays
 }
 
 // New binds the socket for calls. Nothing happens before Run.

@@ -42,12 +42,9 @@ func elapsed(from, to time.Time) time.Duration {
 }
 
 // letGo forgets calls that another host has adopted, because we were silent for
-// too long.
+// too long, and takes up those that are ours and that nobody here knows of.
 func (c *Controller) letGo(ctx context.Context) {
 	calls := c.snapshot()
-	if len(calls) == 0 {
-		return
-	}
 	own, err := c.store.Own(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -63,6 +60,48 @@ func (c *Controller) letGo(ctx context.Context) {
 		if !ours[k.id] {
 			k.release()
 		}
+	}
+	c.takeUpStrays(ctx, own)
+}
+
+// takeUpStrays takes up calls of ours that nobody here knows of: a claim was
+// committed, and the connection to the database died before we could hear it. By
+// then dial would not place them any more.
+func (c *Controller) takeUpStrays(ctx context.Context, own []fax.AttemptID) {
+	before := c.strays
+	c.strays = map[fax.AttemptID]time.Time{}
+	now := time.Now()
+	for _, id := range own {
+		if c.find(id) != nil {
+			continue
+		}
+		since, seen := before[id]
+		if !seen {
+			since = now
+		}
+		if now.Sub(since) < c.config.Lease {
+			c.strays[id] = since
+			continue
+		}
+		attempt, err := c.store.Attempt(ctx, id)
+		var job fax.Job
+		if err == nil {
+			job, err = c.store.Find(ctx, attempt.JobID)
+		}
+		if err != nil {
+			c.strays[id] = since
+			if ctx.Err() == nil {
+				c.log.Error("a call of ours could not be taken up", "attempt", id, "error", err)
+			}
+			continue
+		}
+		if attempt.State == fax.AttemptEnded || attempt.Host != c.store.Host() {
+			continue
+		}
+		k := c.newCall(job, attempt)
+		c.enter(k)
+		k.log.Warn("taking up a call of ours that was stored without our hearing of it", "state", attempt.State)
+		k.reconcile()
 	}
 }
 
