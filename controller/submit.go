@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -176,6 +177,11 @@ func (c *Controller) Submit(ctx context.Context, r *Reception, s Submission) (jo
 	}
 	if err = c.docs.Keep(ctx, r.id); err == nil {
 		job, again, err = c.store.Create(ctx, job, idem)
+	}
+	if idem.Key != "" && errors.Is(err, store.ErrInDoubt) {
+		// The submitter repeats it, and may find it stored. Without a key he would
+		// find nothing, and both would be sent. If there is none, it is swept.
+		return job, false, err
 	}
 	if err != nil || again {
 		if rerr := c.docs.Remove(context.WithoutCancel(ctx), r.id); rerr != nil {

@@ -6,7 +6,7 @@
 // A writing method that returned nil is durable: it survives kill -9 and loss
 // of power. One that returned an error changed nothing, with one exception: a
 // fax.Unavailable that comes while the database was committing (a broken disk
-// or connection) leaves it open, so repeat the call. All of them can be
+// or connection) leaves it open (ErrInDoubt), so repeat the call. All of them can be
 // repeated: the state machine refuses, or reports as already done, what has
 // been done before.
 //

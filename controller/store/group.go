@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
@@ -104,7 +105,9 @@ func (g *group) batch(first call) {
 		}
 	}
 	if broken == nil {
-		broken = g.exec("COMMIT")
+		if broken = g.exec("COMMIT"); broken != nil {
+			broken = fmt.Errorf("%w: %w", ErrInDoubt, broken)
+		}
 	}
 	if broken != nil {
 		// SQLite may have rolled back by itself already, which makes this

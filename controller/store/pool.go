@@ -73,6 +73,10 @@ func (p pool) free(ctx context.Context) (*sqlx.Conn, error) {
 	return conn, err
 }
 
+// ErrInDoubt is behind a fax.Unavailable when the write may have been done all
+// the same: the commit was asked for, and nobody answered.
+var ErrInDoubt = errors.New("whether it is stored is not known")
+
 // errStale says that the connection died before anything was done.
 var errStale = errors.New("the idle connection was dead")
 
@@ -95,5 +99,9 @@ func once(ctx context.Context, conn *sqlx.Conn, do func(context.Context, session
 		_ = tx.Rollback() // err says it better; an unanswered transaction is rolled back by the server
 		return err
 	}
-	return tx.Commit()
+	err = tx.Commit()
+	if err != nil && pq.As(err) == nil { // else the server has said that it did not
+		err = fmt.Errorf("%w: %w", ErrInDoubt, err)
+	}
+	return err
 }

@@ -1,0 +1,157 @@
+package controller_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"faxbot/controller"
+	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
+	"faxbot/controller/freeswitch/simulator"
+	"faxbot/controller/store"
+	"faxbot/controller/store/pgtest"
+)
+
+// The connection to the database dies while it commits a submission. Who repeats
+// it under its key finds it, and it is sent once; without a key nobody could tell
+// the two apart, and the first is given up without a call.
+func TestSubmissionInDoubt(t *testing.T) {
+	t.Parallel()
+	line := newLossy(t, pgtest.RunT(t))
+	h := &house{t: t, dir: t.TempDir(), database: line.url, host: "a", sim: simulator.RunT(t, simulator.Config{Speed: 100}), patience: 60 * time.Second}
+	h.link = freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"}
+	h.open(nil)
+	t.Cleanup(h.close)
+
+	submit := func(to, key string) (fax.Job, bool, error) {
+		t.Helper()
+		r, err := h.Receive(t.Context())
+		if err == nil {
+			_, err = r.Add(t.Context(), strings.NewReader("in doubt"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.Submit(t.Context(), r, controller.Submission{To: to, IdempotencyKey: key})
+	}
+	inDoubt := func(to, key string) {
+		t.Helper()
+		line.loses.Store(true)
+		if _, _, err := submit(to, key); fax.ProblemOf(err) != fax.Unavailable {
+			t.Fatalf("submitted in doubt: %v", err)
+		}
+		if line.loses.Load() {
+			t.Fatal("no answer to a commit was lost")
+		}
+	}
+	const with, without = "15551230087", "15551230088"
+	inDoubt(with, "key")
+	job, again, err := submit(with, "key")
+	if err != nil || !again {
+		t.Fatalf("submitted again: %v, %v", again, err)
+	}
+	h.until(job.ID, fax.Done)
+
+	inDoubt(without, "")
+	job, again, err = submit(without, "")
+	if err != nil || again {
+		t.Fatalf("submitted again: %v, %v", again, err)
+	}
+	h.until(job.ID, fax.Done)
+	eventually(t, "the first is given up", func() bool {
+		all, err := h.List(t.Context(), store.Filter{To: without})
+		return err == nil && len(all) == 2 && all[1].State == fax.Failed
+	})
+	if n := h.ledger("dial"); n != 2 {
+		t.Errorf("%d calls for two faxes", n)
+	}
+}
+
+// lossy is a line to a database that loses the answer to one commit of a
+// submission, and dies.
+type lossy struct {
+	url   string
+	loses atomic.Bool
+	work  sync.WaitGroup
+}
+
+func newLossy(t *testing.T, server *pgtest.Server) *lossy {
+	t.Helper()
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := at.Query()
+	far := filepath.Join(settings.Get("host"), ".s.PGSQL.5432")
+	dir := t.TempDir()
+	settings.Set("host", dir)
+	at.RawQuery = settings.Encode()
+	l := &lossy{url: at.String()}
+	door, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		door.Close()
+		l.work.Wait()
+	})
+	l.work.Go(func() {
+		for {
+			near, err := door.Accept()
+			if err != nil {
+				return
+			}
+			l.work.Go(func() { l.carry(near, far) })
+		}
+	})
+	return l
+}
+
+func (l *lossy) carry(near net.Conn, address string) {
+	defer near.Close()
+	far, err := (&net.Dialer{}).DialContext(context.Background(), "unix", address)
+	if err != nil {
+		return
+	}
+	defer far.Close()
+	var deaf atomic.Bool
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		for b := make([]byte, 1<<16); ; {
+			n, err := far.Read(b)
+			if deaf.Load() {
+				near.Close() // it has committed
+				return
+			}
+			if _, err2 := near.Write(b[:n]); errors.Join(err, err2) != nil {
+				near.Close()
+				return
+			}
+		}
+	}()
+	submits := false
+	for b := make([]byte, 1<<16); ; {
+		n, err := near.Read(b)
+		submits = submits || bytes.Contains(b[:n], []byte("INSERT INTO jobs "))
+		if submits && bytes.Contains(b[:n], []byte("COMMIT")) {
+			deaf.Store(l.loses.CompareAndSwap(true, false))
+			submits = false
+		}
+		if _, err2 := far.Write(b[:n]); errors.Join(err, err2) != nil {
+			break
+		}
+	}
+	far.Close()
+	<-back
+}
