@@ -29,8 +29,8 @@ type Call struct {
 	// want something done with each call; zero for straight.
 	Entry Entry
 
-	StationID  string // fax_ident; any text, sent percent-encoded
-	Header     string // fax_header; any text, sent percent-encoded
+	StationID  string // fax_ident; any text, sent percent-encoded, in letters that fax machines have
+	Header     string // fax_header; any text, sent percent-encoded, in letters that the fax engine has
 	Parameters fax.Parameters
 }
 
@@ -110,10 +110,10 @@ func (c Call) fax() (v variables) {
 	v.set("fax_disable_v17", strconv.FormatBool(!c.Parameters.V17))
 	// mod_spandsp decodes these two (mod_spandsp_fax.c, pvt_init).
 	if c.StationID != "" {
-		v.set("fax_ident", percent(c.StationID))
+		v.set("fax_ident", percent(identLetters(c.StationID)))
 	}
 	if c.Header != "" {
-		v.set("fax_header", percent(c.Header))
+		v.set("fax_header", percent(headerLetters(c.Header)))
 	}
 	return v
 }

@@ -5,11 +5,14 @@ import (
 	"encoding/base64"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -91,10 +94,36 @@ func jpegOf(t *testing.T, img image.Image) []byte {
 	return encoded(t, func(b *bytes.Buffer) error { return jpeg.Encode(b, opaque(img), nil) })
 }
 
+// converted is an image in another colour model.
+func converted(to draw.Image, from image.Image) image.Image {
+	draw.Draw(to, to.Bounds(), from, image.Point{}, draw.Src)
+	return to
+}
+
+// cmyk is drawing(600, 800) as a JPEG with inks for colours.
+func cmyk(t *testing.T) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in.pdf"), filepath.Join(dir, "out.jpeg")
+	file := pdf(pdfPage{attributes: "/MediaBox [0 0 432 576]", content: "0 432 108 144 re f 0.5 g 324 0 108 144 re f"})
+	if err := os.WriteFile(in, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.CommandContext(t.Context(), "gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-sDEVICE=jpegcmyk", "-r100", "-sOutputFile="+out, in).CombinedOutput(); err != nil { //nolint:gosec // a test
+		t.Fatalf("%v: %s", err, said)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	f := open(t, document.Config{})
 	img := drawing(600, 800) // 6 × 8 inches
+	few := color.Palette{color.Transparent, color.Black, color.Gray{0x80}}
 	for name, file := range map[string][]byte{
 		"PNG":  encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, img) }),
 		"JPEG": jpegOf(t, img),
@@ -102,8 +131,25 @@ func TestPictures(t *testing.T) {
 		"TIFF": encoded(t, func(b *bytes.Buffer) error {
 			return tiff.Encode(b, opaque(img), &tiff.Options{Compression: tiff.Deflate})
 		}),
+		"PNG with 16 bits": encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, converted(image.NewNRGBA64(img.Rect), img)) }),
+		"grey PNG with 16 bits": encoded(t, func(b *bytes.Buffer) error {
+			return png.Encode(b, converted(image.NewGray16(img.Rect), opaque(img)))
+		}),
+		"PNG with a palette": encoded(t, func(b *bytes.Buffer) error {
+			return png.Encode(b, converted(image.NewPaletted(img.Rect, few), img))
+		}),
+		"GIF with holes": encoded(t, func(b *bytes.Buffer) error {
+			return gif.Encode(b, converted(image.NewPaletted(img.Rect, few), img), nil)
+		}),
+		"grey JPEG": encoded(t, func(b *bytes.Buffer) error {
+			return jpeg.Encode(b, converted(image.NewGray(img.Rect), opaque(img)), nil)
+		}),
+		"JPEG with inks": cmyk(t),
 	} {
 		t.Run(name, func(t *testing.T) {
+			if config, _, err := image.DecodeConfig(bytes.NewReader(file)); name == "JPEG with inks" && (err != nil || config.ColorModel != color.CMYKModel) {
+				t.Fatalf("%+v, %v", config, err)
+			}
 			id, made := prepare(t, f, file)
 			b := page(t, f, id, 1)
 			if d := made.Sheets[0].Height - 8*196; made.Pages != 1 || d < -2 || d > 2 && name != "TIFF" {
@@ -135,6 +181,9 @@ func TestWebP(t *testing.T) {
 	for name, text := range map[string]string{
 		"lossy":    "UklGRjYAAABXRUJQVlA4ICoAAACwAgCdASogACAAPikQhkKhoQ36AAwBQlpAACxX/QAA/v7QTj/3S8AAAAA=",
 		"lossless": webpLossless,
+		// The right half is transparent there.
+		"lossless with alpha": "UklGRiQAAABXRUJQVlA4TBcAAAAvH8AHEA8QEfMfQiyYzF86gv6I/kfxBgA=",
+		"lossy with alpha":    "UklGRmAAAABXRUJQVlA4WAoAAAAQAAAAHwAAHwAAQUxQSBMAAAABDzD/ERFCLJjMXzqC/oj+R/EGAFZQOCAmAAAA0AIAnQEqIAAgAD6RRJ1KpaOioagIALASCWkAAD2joAD++M8awAA=",
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := base64.StdEncoding.DecodeString(text)

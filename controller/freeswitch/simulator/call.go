@@ -131,7 +131,7 @@ func (s *Switch) newCall(o order) (c *call, refused string) {
 }
 
 func (c *call) run(done func(string)) {
-	c.note(Entry{Kind: "dial", Caller: c.told("origination_caller_id_number"), Header: decode(c.told("fax_header"))})
+	c.note(Entry{Kind: "dial", Caller: c.told("origination_caller_id_number"), Header: printed(decode(c.told("fax_header")))})
 	c.advance("dial")
 	answered, rangOut := c.dial()
 	switch {

@@ -3,6 +3,8 @@ package simulator
 import (
 	"net/url"
 	"strings"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // separate splits s as switch_separate_string does: at delim, into most parts
@@ -97,6 +99,17 @@ func decode(s string) string {
 		return out
 	}
 	return s
+}
+
+// printed is a header as spandsp prints it: each byte is a letter of code page
+// 437 (faxfont.h), and of more than 50 there is none (t30.h,
+// T30_MAX_PAGE_HEADER_INFO).
+func printed(header string) string {
+	if len(header) > 50 {
+		return ""
+	}
+	out, _ := charmap.CodePage437.NewDecoder().String(header) // it knows every byte
+	return out
 }
 
 // truthy is switch_true.
