@@ -100,7 +100,7 @@ func (c *Controller) takeUpStrays(ctx context.Context, own []fax.AttemptID) {
 		}
 		k := c.newCall(job, attempt)
 		c.enter(k)
-		k.log.Warn("taking up a call of ours that was stored without our hearing of it", "state", attempt.State)
+		k.log().Warn("taking up a call of ours that was stored without our hearing of it", "state", attempt.State)
 		k.reconcile()
 	}
 }
