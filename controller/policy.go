@@ -37,6 +37,8 @@ type Policy struct {
 	// Records is how long a fax itself is known after it has ended; its documents
 	// go with it at the latest. 0 is for ever.
 	Records time.Duration
+	// Audit is how long the audit log is kept; 0 is for ever.
+	Audit time.Duration
 	// PurgeOnSuccess has the documents of faxes that are submitted from now on
 	// deleted as soon as they are delivered, whether they ask for it or not.
 	PurgeOnSuccess bool

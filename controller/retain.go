@@ -25,8 +25,10 @@ func (c *Controller) keepDocuments(ctx context.Context) error {
 			c.sweepDocuments(ctx)
 			swept = now
 		}
-		c.retain(ctx, now)
-		c.erase(ctx, now)
+		c.alone(ctx, "retention", func(ctx context.Context) {
+			c.retain(ctx, now)
+			c.erase(ctx, now)
+		})
 		if c.docs.Bucket != nil {
 			c.dropPurged(ctx, now)
 		}
@@ -61,22 +63,36 @@ func (c *Controller) retain(ctx context.Context, now time.Time) {
 	c.purge(ctx, old...)
 }
 
+// step is how many rows are erased at once, so that everybody else gets his turn
+// in between.
+const step = 200
+
 // erase forgets faxes that ended long enough ago and whose documents are gone,
-// in small steps, between which everybody else gets his turn.
+// and what is too old in the audit log.
 func (c *Controller) erase(ctx context.Context, now time.Time) {
-	keep := c.policy.Load().Records
-	if keep == 0 {
-		return
+	policy := c.policy.Load()
+	if policy.Records > 0 {
+		purged := now
+		if c.docs.Bucket != nil { // other hosts find by the row that their copies must go
+			purged = now.Add(-2 * late)
+		}
+		c.inSteps(ctx, "faxes", func() (int, error) {
+			return c.store.Erase(ctx, now.Add(-policy.Records), purged, step)
+		})
 	}
-	purged := now
-	if c.docs.Bucket != nil { // other hosts find by the row that their copies must go
-		purged = now.Add(-2 * late)
+	if policy.Audit > 0 {
+		c.inSteps(ctx, "audit records", func() (int, error) {
+			return c.store.Audit().Forget(ctx, now.Add(-policy.Audit), step)
+		})
 	}
-	const step = 200
+}
+
+// inSteps erases until nothing is left, for some seconds.
+func (c *Controller) inSteps(ctx context.Context, what string, erase func() (int, error)) {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-		n, err := c.store.Erase(ctx, now.Add(-keep), purged, step)
+		n, err := erase()
 		if err != nil && ctx.Err() == nil {
-			c.log.Error("faxes that ended long ago could not be erased", "error", err)
+			c.log.Error("what is too old could not be erased", "what", what, "error", err)
 		}
 		if err != nil || n < step {
 			return

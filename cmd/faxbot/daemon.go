@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +33,6 @@ type daemon struct {
 	documents  *document.Folder
 	controller *controller.Controller
 	webhooks   *webhook.Sender
-	auditDays  atomic.Int64
 	public     site
 	internal   site
 	closers    []io.Closer // in the order of opening
@@ -85,7 +83,6 @@ func (d *daemon) adopt(s settings) error {
 	d.level.Set(level(s.Life.LogLevel))
 	d.jobs.SetWebhooks(texts(s.Webhook.URLs))
 	d.documents.SetMaxBytes(s.HTTP.MaxFileSizeMB << 20)
-	d.auditDays.Store(int64(s.Storage.AuditDays))
 	d.rest.Set(s.terms(d.webhooks))
 	return errors.Join(d.webhooks.Set(s.webhookTerms()), d.controller.Apply(s.policy()))
 }
@@ -224,10 +221,6 @@ func (d *daemon) run(drain, stop context.Context) error {
 		d.settings.watch(tell)
 		return nil
 	})
-	g.Go(func() error {
-		d.keepAudit(tell)
-		return nil
-	})
 	d.note(store.DaemonStarted)
 	g.Go(func() error {
 		err := d.controller.Run(drain, stop)
@@ -248,27 +241,6 @@ func (d *daemon) note(deed store.Deed) {
 	host, _ := d.settings.layers.own.hostName()
 	if err := d.jobs.Audit().Note(ctx, deed, "", "version "+version()+" on "+host); err != nil {
 		d.log.Warn("the audit log could not be written", "deed", deed, "error", err)
-	}
-}
-
-// keepAudit erases what is too old in the audit log, until ctx ends.
-func (d *daemon) keepAudit(ctx context.Context) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		before := time.Now().AddDate(0, 0, -int(d.auditDays.Load()))
-		const step = 200
-		for n := step; n == step; {
-			var err error
-			if n, err = d.jobs.Audit().Forget(ctx, before, step); err != nil && ctx.Err() == nil {
-				d.log.Error("what is too old in the audit log could not be erased", "error", err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
 	}
 }
 

@@ -224,6 +224,7 @@ func (s settings) policy() controller.Policy {
 		Switches:  s.Switch.switches(),
 		Retention: time.Duration(s.Storage.KeepDays) * 24 * time.Hour,
 		Records:   time.Duration(s.Storage.KeepFaxes) * 24 * time.Hour,
+		Audit:     time.Duration(s.Storage.AuditDays) * 24 * time.Hour,
 
 		PurgeOnSuccess: s.Storage.Purge,
 		RecordCalls:    s.Storage.RecordCalls,

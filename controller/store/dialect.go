@@ -29,6 +29,10 @@ type dialect struct {
 	// PostgreSQL's statistics of a queue are always stale, and would have it
 	// sort all that waits instead of walking the index that is sorted.
 	claiming string
+	// alone takes the lock of a task for as long as the transaction lasts, or
+	// does not, and sets how many milliseconds that may be silent. "" where there
+	// is one host.
+	alone string
 	// clock is the database's own time; the clocks of hosts differ. "" where
 	// there is one host.
 	clock string
@@ -51,6 +55,8 @@ var dialects = map[string]dialect{
 		migrating: "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot schema'))",
 		claiming: `WITH turn AS MATERIALIZED (SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
 			pg_advisory_xact_lock(hashtext(current_schema() || '/faxbot claims'))) ` + postgresClock + ` FROM turn`,
+		alone: `SELECT set_config('idle_in_transaction_session_timeout', CAST($1 AS BIGINT)::TEXT, true),
+			pg_try_advisory_xact_lock(hashtext(current_schema() || '/faxbot ' || CAST($2 AS TEXT)))`,
 		clock:  postgresClock,
 		reason: postgresReason,
 	},

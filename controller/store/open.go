@@ -41,6 +41,7 @@ type Store struct {
 	lately   *lately // nil on PostgreSQL
 	write    func(ctx context.Context, do func(context.Context, session) error) error
 	closers  []func() error // in the order of opening
+	house    *sql.DB        // for Alone; nil on SQLite
 	turns    turns
 	herald   *herald          // nil on SQLite
 	wall     func() time.Time // this host's clock
@@ -236,6 +237,9 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	}
 	// What closing says of connections that are dead already is no news.
 	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
+	s.house = sql.OpenDB(c)
+	s.house.SetMaxOpenConns(tasks)
+	s.closers = append(s.closers, func() error { _ = s.house.Close(); return nil })
 	s.read = rebound{db}
 	s.write = pool{db, writeLimit}.write
 	if _, err := s.clock(ctx, s.read); err != nil {

@@ -16,6 +16,7 @@ import (
 
 const (
 	connections = 10
+	tasks       = 2               // connections beside them, for Alone
 	turnLimit   = 5 * time.Second // for a connection to become free
 	writeLimit  = 30 * time.Second
 	readLimit   = time.Minute
