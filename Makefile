@@ -51,7 +51,7 @@ chaos:
 # The same with three daemons, two switches, PostgreSQL and S3, each a process
 # that is killed and stands still; then a database that is away or hangs for longer
 # than anybody waits. About nine minutes. ROUNDS=36 SEED=7.
-chaos-fleet: ROUNDS = 114
+chaos-fleet: ROUNDS = 117
 chaos-fleet:
 	@.ci/deps test
 	FAXBOT_CHAOS_FLEET=$(ROUNDS) FAXBOT_CHAOS_SEED=$(SEED) FAXBOT_CHAOS_ROUND=$(ROUND) \

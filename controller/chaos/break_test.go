@@ -34,9 +34,11 @@ func (r *round) stopHost(d int) {
 	r.fleet.tally.add(hostsStopped)
 	one := r.fleet.daemons[d]
 	one.hush()
+	one.frozen.Store(true)
 	one.signal(syscall.SIGSTOP)
 	r.fleet.breakFor(r.outage, func() {
 		one.signal(syscall.SIGCONT)
+		one.frozen.Store(false)
 		one.blind.end()
 		one.silent.end()
 	})

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -37,6 +38,8 @@ type daemon struct {
 
 	blind  spans // when it could hear nothing of the switch
 	silent spans // when it could renew no lease
+
+	frozen atomic.Bool // it stands still
 }
 
 // spans are stretches of time.

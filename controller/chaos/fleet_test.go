@@ -23,7 +23,7 @@ import (
 // the daemon and the switch at whose wire the moment came.
 type fleetFault struct {
 	name string
-	when func(*round) any // a moment or an instant
+	when func(*round) any // a moment, an instant, or afterClaim
 	do   func(r *round, daemon, sw int)
 }
 
@@ -44,6 +44,10 @@ var fleetFaults = []fleetFault{
 	}},
 	{"a host stands still", (*round).anyMoment, stopHost},
 	{"a host stands still before it dials", originate(false), stopHost},
+	{"a host stands still between a claim and its call", func(*round) any { return afterClaim }, func(r *round, d, _ int) {
+		r.outage = 10 * time.Second // others have found out that there is no call, and place the next
+		r.stopHost(d)
+	}},
 	{"a host stands still, the call connects", exactly(moment{toDaemon, "", 1, false, false}), stopHost},
 	{"a host stands still after a page", afterAPage, stopHost},
 	{"a host stands still until others know the result", afterAPage, func(r *round, d, _ int) {
@@ -101,6 +105,9 @@ func killHost(r *round, d, _ int)    { r.killHost(d) }
 func stopHost(r *round, d, _ int)    { r.stopHost(d) }
 func stopSwitch(r *round, _, sw int) { r.stopSwitch(sw) }
 
+// afterClaim is when a call is being stored, and nothing told to a switch.
+const afterClaim = "when a call is stored"
+
 func afterAPage(r *round) any { return r.page() }
 
 func exactly(m moment) func(*round) any { return func(*round) any { return m } }
@@ -118,7 +125,7 @@ const (
 
 // TestFleet breaks each part of a fleet while faxes are sent through it.
 //
-//	make chaos-fleet ROUNDS=114 SEED=7
+//	make chaos-fleet ROUNDS=117 SEED=7
 //	make chaos-fleet SEED=7 ROUND=41     one round of those
 func TestFleet(t *testing.T) {
 	seed := setting(t, "FAXBOT_CHAOS_SEED", rand.Uint64N(1e9))
@@ -252,6 +259,16 @@ func (r *round) breakFleet(f fleetFault) {
 func (r *round) arm(f fleetFault) {
 	when := f.when(r)
 	r.detail = fmt.Sprint(when)
+	if when == afterClaim {
+		for d, w := range r.fleet.database {
+			// The state of a new call, as a parameter of PostgreSQL's Bind message;
+			// then the end of that transaction.
+			w.set(&trap{toward: toSwitch, text: "\x00\x00\x00\x07created", nth: 1, do: func() {
+				w.set(&trap{toward: toSwitch, text: "COMMIT", nth: 1, do: func() { r.strike(func() { f.do(r, d, 0) }) }})
+			}})
+		}
+		return
+	}
 	m, is := when.(moment)
 	if !is {
 		d, sw := r.rand.IntN(hosts), r.rand.IntN(len(switchNames))

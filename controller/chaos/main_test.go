@@ -5,7 +5,7 @@
 //	make chaos                          312 rounds
 //	make chaos ROUNDS=1000 SEED=7       more, or the same again
 //	make chaos SEED=7 ROUND=41          one round of those
-//	make chaos-fleet                    114 rounds with several hosts
+//	make chaos-fleet                    117 rounds with several hosts
 package chaos_test
 
 import (

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,19 +152,20 @@ func (s *stand) heard(message, host string) {
 	}
 }
 
-// at is an address of a daemon that is up, of each in turn.
+// at is an address of a daemon that answers, of each in turn.
 func (s *stand) at(door string) string {
 	for range s.daemons {
-		if address := s.daemons[int(s.lucky.Add(1))%len(s.daemons)].at(door); address != "" {
+		d := s.daemons[int(s.lucky.Add(1))%len(s.daemons)]
+		if address := d.at(door); address != "" && !d.frozen.Load() {
 			return address
 		}
 	}
 	return ""
 }
 
-// wires are all between daemons and switches.
+// wires are all that may have traps.
 func (s *stand) wires() []*wire {
-	all := append([]*wire(nil), s.calls...)
+	all := append(slices.Clone(s.calls), s.database...)
 	for _, of := range s.commands {
 		all = append(all, of...)
 	}
