@@ -235,9 +235,17 @@ func TestRetentionOfEveryEnd(t *testing.T) {
 	if _, err := h.store.Expire(t.Context(), time.Now().Add(24*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
+	ended := map[fax.State]bool{}
 	for name, id := range ends {
-		if job, _, err := h.Find(t.Context(), id); err != nil || !job.State.Terminal() || !h.exists(id) {
+		job, _, err := h.Find(t.Context(), id)
+		if err != nil || !job.State.Terminal() || !h.exists(id) {
 			t.Fatalf("%s: %+v, %v", name, job, err)
+		}
+		ended[job.State] = true
+	}
+	for _, state := range fax.States {
+		if state.Terminal() && !ended[state] {
+			t.Errorf("no fax is %s", state)
 		}
 	}
 	h.close()

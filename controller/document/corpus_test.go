@@ -147,7 +147,7 @@ func TestCorpus(t *testing.T) {
 		damaged = "damaged and cannot be shown completely"
 	)
 	engine := engines(t)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name    string
 		file    []byte
 		pages   int // 0: refused
@@ -212,7 +212,7 @@ func TestCorpus(t *testing.T) {
 		{name: "program", file: []byte("\x7fELF\x02\x01"), problem: fax.Unsupported},
 		{name: "text in an old encoding", file: []byte("caf\xe9 au lait"), problem: fax.Unsupported, words: "UTF-8"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%02d %s", i+1, c.name), func(t *testing.T) {
 			folder := c.in
 			if c.by != "" {
 				folder = engine[c.by]

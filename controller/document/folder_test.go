@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"image/gif"
+	"image/png"
 	"io"
 	"io/fs"
 	"os"
@@ -13,6 +15,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"golang.org/x/image/tiff"
+
 	"faxbot/controller/document"
 	"faxbot/controller/fax"
 	"faxbot/controller/logtest"
@@ -21,18 +25,39 @@ import (
 func TestSeveralFilesAreOneFaxInOrder(t *testing.T) {
 	t.Parallel()
 	f := open(t, document.Config{})
-	files := [][]byte{[]byte("first"), long, []byte("last")}
+	picture := drawing(300, 400)
+	files := [][]byte{
+		[]byte("first"), long,
+		encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, picture) }),
+		[]byte("between\fpictures"),
+		jpegOf(t, drawing(200, 100)),
+		encoded(t, func(b *bytes.Buffer) error { return gif.Encode(b, opaque(picture), nil) }),
+		encoded(t, func(b *bytes.Buffer) error { return tiff.Encode(b, opaque(drawing(100, 300)), nil) }),
+		pdf(letter("last")),
+	}
 	id, made := prepare(t, f, files...)
-	if made.Pages != 5 || made.Path != f.TIFF(id) || made.Bytes <= 0 {
+	if made.Pages != 11 || made.Path != f.TIFF(id) || made.Bytes <= 0 {
 		t.Fatalf("%+v", made)
 	}
-	for i, n := range map[int]int{0: 1, 2: 5} {
-		alone, _ := prepare(t, f, files[i])
-		if a, b := page(t, f, alone, 1), page(t, f, id, n); !bytes.Equal(a.Pix, b.Pix) {
-			t.Errorf("page %d is not file %d", n, i+1)
+	var pages []bitmap
+	for i := range files {
+		alone, of := prepare(t, f, files[i])
+		for n := 1; n <= of.Pages; n++ {
+			pages = append(pages, page(t, f, alone, n))
+			if !bytes.Equal(pages[len(pages)-1].Pix, page(t, f, id, len(pages)).Pix) {
+				t.Errorf("page %d is not page %d of file %d", len(pages), n, i+1)
+			}
 		}
 	}
-	for i, want := range []document.Kind{document.Text, document.PDF, document.Text} {
+	if _, err := f.Prepare(t.Context(), id, document.Options{Pages: "1,3-6,9-"}); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range []int{1, 3, 4, 5, 6, 9, 10, 11} {
+		if !bytes.Equal(pages[n-1].Pix, page(t, f, id, i+1).Pix) {
+			t.Errorf("page %d of the chosen is not page %d", i+1, n)
+		}
+	}
+	for i, want := range []document.Kind{document.Text, document.PDF, document.PNG, document.Text, document.JPEG, document.GIF, document.TIFF, document.PDF} {
 		r, kind, err := f.Source(t.Context(), id, i+1)
 		if err != nil {
 			t.Fatal(err)
@@ -41,10 +66,10 @@ func TestSeveralFilesAreOneFaxInOrder(t *testing.T) {
 			t.Errorf("file %d: %s, %d bytes", i+1, kind, len(b))
 		}
 	}
-	if _, _, err := f.Source(t.Context(), id, 4); fax.ProblemOf(err) != fax.NotFound {
+	if _, _, err := f.Source(t.Context(), id, 9); fax.ProblemOf(err) != fax.NotFound {
 		t.Error(err)
 	}
-	if err := f.Preview(t.Context(), id, 6, io.Discard); fax.ProblemOf(err) != fax.NotFound {
+	if err := f.Preview(t.Context(), id, 9, io.Discard); fax.ProblemOf(err) != fax.NotFound {
 		t.Error(err)
 	}
 }

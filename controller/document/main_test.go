@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,7 +26,27 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "these tests need Ghostscript: apt-get install ghostscript fonts-dejavu-core")
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if left := children(); left != "" {
+			fmt.Fprintln(os.Stderr, "programs were left behind:", left)
+			code = 1
+		}
+		os.Exit(code)
+	}))
+}
+
+// children are the processes of ours that run, or were never waited for (proc(5),
+// stat: after the name in parentheses the state and the parent).
+func children() (all string) {
+	list, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range list {
+		text, _ := os.ReadFile(path)
+		_, after, _ := strings.Cut(string(text), ") ")
+		if fields := strings.Fields(after); len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) {
+			all += strings.TrimSuffix(string(text), after)
+		}
+	}
+	return all
 }
 
 // absent is the name of a program that is not installed.
