@@ -77,8 +77,16 @@ func (l *liveList) run(ctx context.Context) error {
 			if l.note(n); flush == nil && l.changed != nil {
 				flush = time.After(moment)
 			}
+		case <-l.notices.Lost:
+			if flush == nil {
+				flush = time.After(moment)
+			}
 		case <-flush:
-			flush, err = nil, l.tell(ctx)
+			flush = nil
+			var away bool
+			if away, err = l.tell(ctx); away {
+				flush = time.After(lookAgain)
+			}
 		}
 		if err != nil {
 			return err
@@ -100,8 +108,9 @@ func (l *liveList) note(n events.Notice) {
 	l.pages[n.Job.ID] = max(l.pages[n.Job.ID], n.Attempt.Parameters.StartPage+n.Attempt.Result.Pages)
 }
 
-// tell sends how the faxes stand that have changed since the last time.
-func (l *liveList) tell(ctx context.Context) error {
+// tell sends how the faxes stand that have changed since the last time; later,
+// if the database is away.
+func (l *liveList) tell(ctx context.Context) (away bool, err error) {
 	changed, pages, missed := l.changed, l.pages, l.notices.Missed()
 	l.changed, l.pages = nil, nil
 	text, whole := []byte(nil), missed == l.missed && len(changed) <= maxAtOnce
@@ -110,6 +119,10 @@ func (l *liveList) tell(ctx context.Context) error {
 			break
 		}
 		job, err := l.read(ctx, id)
+		if fax.ProblemOf(err) == fax.Unavailable {
+			l.changed, l.pages = changed, pages
+			return true, nil
+		}
 		if whole = err == nil; err != nil {
 			break
 		}
@@ -126,5 +139,8 @@ func (l *liveList) tell(ctx context.Context) error {
 	if l.missed = missed; !whole {
 		text = []byte("event: reload\ndata: null\n\n")
 	}
-	return l.emit(text)
+	if text == nil {
+		return false, nil
+	}
+	return false, l.emit(text)
 }

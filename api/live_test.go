@@ -22,9 +22,15 @@ func TestLiveListGathers(t *testing.T) {
 		defer listener.Close()
 		told := make(chan string, 100)
 		stored := map[fax.JobID]fax.Job{}
+		var back time.Time // of the database
 		l := liveList{
 			who: principal{owner: "a", scopes: []scope{faxRead}}, notices: listener,
-			read: func(_ context.Context, id fax.JobID) (fax.Job, error) { return stored[id], nil },
+			read: func(_ context.Context, id fax.JobID) (fax.Job, error) {
+				if time.Now().Before(back) {
+					return fax.Job{}, &fax.Error{Problem: fax.Unavailable}
+				}
+				return stored[id], nil
+			},
 			emit: func(b []byte) error { told <- string(b); return nil },
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -66,11 +72,23 @@ func TestLiveListGathers(t *testing.T) {
 		if text := <-told; !strings.Contains(text, `"state":"done"`) || !strings.Contains(text, `"page":9`) {
 			t.Errorf("after its end: %s", text)
 		}
+		// What the database does not tell now it tells later.
+		back = time.Now().Add(3 * time.Second)
+		say(one, "a", 5)
+		if text := <-told; !strings.Contains(text, `"state":"done"`) || time.Since(back) < 0 {
+			t.Errorf("after the database was away: %s", text)
+		}
 		for range maxAtOnce + 1 {
 			say(fax.NewJobID(), "a", 0)
 		}
 		if text := <-told; text != "event: reload\ndata: null\n\n" {
 			t.Errorf("of very many: %.100q", text)
+		}
+		// What another host did while the database was away is read again, though
+		// nothing else happens.
+		bus.Miss()
+		if text := <-told; text != "event: reload\ndata: null\n\n" {
+			t.Errorf("after notices were lost: %.100q", text)
 		}
 		if text := <-told; text != ": still here\n\n" {
 			t.Errorf("in silence: %q", text)

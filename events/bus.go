@@ -26,16 +26,28 @@ type Bus struct {
 
 // Listener receives notices on C until it is closed.
 type Listener struct {
-	C      <-chan Notice
+	C <-chan Notice
+	// Lost has a value when notices were missed since one was taken from it.
+	Lost   <-chan struct{}
 	c      chan Notice
+	lost   chan struct{}
 	bus    *Bus
 	missed int
 }
 
+// miss notes it; bus.mu is held.
+func (l *Listener) miss() {
+	l.missed++
+	select {
+	case l.lost <- struct{}{}:
+	default:
+	}
+}
+
 // Listen returns a listener with room for that many notices. Close it.
 func (b *Bus) Listen(room int) *Listener {
-	c := make(chan Notice, room)
-	l := &Listener{C: c, c: c, bus: b}
+	c, lost := make(chan Notice, room), make(chan struct{}, 1)
+	l := &Listener{C: c, Lost: lost, c: c, lost: lost, bus: b}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.listeners == nil {
@@ -53,7 +65,7 @@ func (b *Bus) Publish(n Notice) {
 		select {
 		case l.c <- n:
 		default:
-			l.missed++
+			l.miss()
 		}
 	}
 }
@@ -63,7 +75,7 @@ func (b *Bus) Miss() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for l := range b.listeners {
-		l.missed++
+		l.miss()
 	}
 }
 
