@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"faxbot/controller/fax"
+	"faxbot/controller/freeswitch"
 )
 
 // A switch that is started anew three times within ten minutes rests, is tried
@@ -21,14 +22,15 @@ func TestExchangeRests(t *testing.T) {
 		}
 	}
 	for _, core := range []string{"1", "1", "2", "3"} { // two restarts
-		e.met(core, now)
+		e.met(freeswitch.Meeting{Core: core}, now)
 	}
 	room(math.MaxInt)
 	now = now.Add(crashesWithin + time.Minute)
-	e.met("4", now)
-	e.met("5", now)
+	e.met(freeswitch.Meeting{Core: "4"}, now)
+	e.met(freeswitch.Meeting{Core: "4"}, now) // the connection broke, no more
+	e.met(freeswitch.Meeting{Core: "4", StoodStill: true}, now)
 	room(math.MaxInt) // the first ones were long ago
-	if crashes, rests := e.met("6", now); crashes != 3 || !rests.Equal(now.Add(shortestQuiet)) {
+	if _, crashes, rests := e.met(freeswitch.Meeting{Core: "5"}, now); crashes != 3 || !rests.Equal(now.Add(shortestQuiet)) {
 		t.Errorf("%d restarts, rests until %s", crashes, rests)
 	}
 	room(0)
@@ -41,7 +43,7 @@ func TestExchangeRests(t *testing.T) {
 		t.Error("it works again, says nobody who knows")
 	}
 	room(1)
-	if _, rests := e.met("7", now); !rests.Equal(now.Add(2 * shortestQuiet)) {
+	if _, _, rests := e.met(freeswitch.Meeting{Core: "5", StoodStill: true}, now); !rests.Equal(now.Add(2 * shortestQuiet)) {
 		t.Errorf("rests until %s", rests)
 	}
 	now = now.Add(2 * shortestQuiet)

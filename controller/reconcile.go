@@ -35,12 +35,16 @@ func (c *Controller) takeUp(ctx context.Context) error {
 
 // linked is called each time the link has come up: whatever was said on it
 // meanwhile is lost, so every call that is not connected to us is looked into.
-func (c *Controller) linked(e *exchange, core string) {
-	if crashes, rests := e.met(core, time.Now()); crashes > 0 {
-		c.metrics.restarts.WithLabelValues(e.name).Inc()
-		c.log.Warn("a switch was started anew; its calls are judged by what it has recorded", "switch", e.name, "times_lately", crashes)
+func (c *Controller) linked(e *exchange, found freeswitch.Meeting) {
+	if anew, crashes, rests := e.met(found, time.Now()); crashes > 0 {
+		if anew {
+			c.metrics.restarts.WithLabelValues(e.name).Inc()
+			c.log.Warn("a switch was started anew; its calls are judged by what it has recorded", "switch", e.name, "crashes_lately", crashes)
+		} else {
+			c.log.Warn("a switch stood still and goes on", "switch", e.name, "crashes_lately", crashes)
+		}
 		if !rests.IsZero() {
-			c.log.Error("a switch restarts again and again; it gets no calls for a while, then one to see whether it works", "switch", e.name, "until", rests)
+			c.log.Error("a switch crashes again and again; it gets no calls for a while, then one to see whether it works", "switch", e.name, "until", rests)
 		}
 	}
 	c.spawn(func() {

@@ -36,7 +36,7 @@ func (e *exchange) settings() Switch {
 	return e.as
 }
 
-// A switch that was started anew so often within that time rests.
+// A switch that has crashed so often within that time rests.
 const (
 	tripAfterCrashes = 3
 	crashesWithin    = 10 * time.Minute
@@ -44,20 +44,23 @@ const (
 	longestQuiet     = 15 * time.Minute
 )
 
-// met notes which process the link has found. It returns how often the switch
-// has been started anew lately, when it has, and until when it rests.
-func (e *exchange) met(core string, now time.Time) (crashes int, rests time.Time) {
+// met notes which process the link has found. It returns whether that is another
+// one than before, how often the switch has crashed lately, when it has, and
+// until when it rests. To stand still is to crash, too; a link that broke is not.
+func (e *exchange) met(found freeswitch.Meeting, now time.Time) (anew bool, crashes int, rests time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	before := e.core
-	if e.core = core; before == "" || before == core {
-		return 0, time.Time{}
+	e.core = found.Core
+	anew = before != "" && before != found.Core
+	if !anew && (before == "" || !found.StoodStill) {
+		return false, 0, time.Time{}
 	}
 	e.crashes = slices.DeleteFunc(append(e.crashes, now), func(at time.Time) bool { return now.Sub(at) > crashesWithin })
 	if len(e.crashes) >= tripAfterCrashes || !e.works() {
 		e.rest(now)
 	}
-	return len(e.crashes), e.restUntil
+	return anew, len(e.crashes), e.restUntil
 }
 
 // room says how many calls it may get now.
@@ -158,7 +161,7 @@ func (c *Controller) newExchange(s Switch) *exchange {
 	c.metrics.restarts.WithLabelValues(s.Name)
 	config := c.config.Link
 	config.Name, config.Address, config.Password = s.Name, s.Address, s.Password
-	e.link = freeswitch.NewLink(config, c.heardOnLink, func(core string) { c.linked(e, core) })
+	e.link = freeswitch.NewLink(config, c.heardOnLink, func(found freeswitch.Meeting) { c.linked(e, found) })
 	return e
 }
 

@@ -4,6 +4,8 @@
 // controller/freeswitch.
 package events
 
+import "time"
+
 // Event is something that happened to one call, or to the switch. The types of
 // this file are all there are.
 type Event interface {
@@ -87,9 +89,11 @@ type OriginateEnded struct {
 	Cause    string
 }
 
-// Heartbeat is the switch's sign of life. Core changes when it restarts.
+// Heartbeat is the switch's sign of life (switch_core.c, send_heartbeat). Core
+// changes when it restarts; Up, how long it has been up, begins again.
 type Heartbeat struct {
 	Core string
+	Up   time.Duration // 0 when it does not say
 }
 
 // Other is an event that concerns nobody here.

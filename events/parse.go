@@ -3,7 +3,9 @@ package events
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -24,7 +26,7 @@ func Parse(block []byte) (Event, error) {
 
 // fields are raw values found in a block, slices of it.
 type fields struct {
-	name, subclass, uuid, core       []byte
+	name, subclass, uuid, core, up   []byte
 	jobUUID, jobCommand              []byte
 	application, response, lastReply []byte
 	hangup, sip, answer              []byte
@@ -104,6 +106,8 @@ func (f *fields) slot(name []byte) *[]byte {
 		return &f.uuid
 	case "Core-UUID":
 		return &f.core
+	case "Uptime-msec":
+		return &f.up
 	case "Job-UUID":
 		return &f.jobUUID
 	case "Job-Command-Arg":
@@ -205,7 +209,7 @@ func (f *fields) event(body []byte) (Event, error) {
 	case "BACKGROUND_JOB":
 		return f.originateEnded(body), nil
 	case "HEARTBEAT":
-		return &Heartbeat{Core: Unescape(f.core)}, nil
+		return &Heartbeat{Core: Unescape(f.core), Up: milliseconds(f.up)}, nil
 	}
 	return &Other{Name: Unescape(f.name), UUID: uuid}, nil
 }
@@ -303,6 +307,15 @@ func integer(b []byte) int {
 		n = n*10 + int(c-'0')
 	}
 	return n
+}
+
+// milliseconds is 0 for what is no number.
+func milliseconds(b []byte) time.Duration {
+	n, err := strconv.ParseInt(string(b), 10, 52)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Millisecond
 }
 
 // Unescape undoes the percent-encoding of event values (switch_utils.c,

@@ -76,7 +76,7 @@ func (c *commander) do(command string, timeout time.Duration) (string, error) {
 	default:
 	}
 	late := time.AfterFunc(timeout, func() {
-		c.guard.end(fmt.Errorf("no answer to a command within %s", timeout))
+		c.guard.end(fmt.Errorf("%w: no answer to a command within %s", errStill, timeout))
 	})
 	defer late.Stop()
 	c.guard.awaited.Store(true)
@@ -114,7 +114,7 @@ type guard struct {
 // dialSwitch opens an authenticated connection to the switch's own event
 // socket (mod_event_socket.c, listener_run).
 func dialSwitch(ctx context.Context, addr, password string, limits Limits, timeout time.Duration) (net.Conn, *frameReader, error) {
-	dialer := net.Dialer{Timeout: timeout, KeepAliveConfig: limits.keepAlive()}
+	dialer := net.Dialer{Timeout: timeout, KeepAliveConfig: limits.keepAlive(), Control: unanswered(timeout)}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, nil, err

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,8 +27,9 @@ type LinkConfig struct {
 	// Timeout bounds connecting and each command; default 10 s, at most 50. After a
 	// command has timed out both connections are made anew.
 	Timeout time.Duration
-	// Heartbeat is how long the switch may be silent before the link counts as
-	// broken; it sends HEARTBEAT every 20 s. Default 65 s.
+	// Heartbeat is how long the switch may go without a HEARTBEAT, whatever else
+	// it says, before the link counts as broken; it sends one every 20 s. Default
+	// 65 s.
 	Heartbeat time.Duration
 	Logger    *slog.Logger
 	Metrics   *Metrics
@@ -36,7 +39,7 @@ type LinkConfig struct {
 type Link struct {
 	config LinkConfig
 	heard  func(events.Event)
-	linked func(core string)
+	linked func(Meeting)
 	pause  func(lived time.Duration) time.Duration // before the next try
 
 	mu       sync.Mutex
@@ -44,10 +47,28 @@ type Link struct {
 	password string
 	commands *commander // nil while the link is down
 	core     string
+	up       time.Duration // of the switch, as it has last told
+	back     int           // how often its uptime went back with the same Core-UUID
+	stood    bool          // it has stood still since the link last came up
 	lastErr  error
 	anew     context.CancelCauseFunc // ends the session; nil while there is none
 	moved    chan struct{}           // there is a new address or password to try
 }
+
+// Meeting is what the link has found when it has come up.
+type Meeting struct {
+	// Core tells one process of the switch from another: its Core-UUID, and
+	// "+1" and so on behind it when it has lost what it knew all the same.
+	Core string
+	// StoodStill says that the link ended because the switch said nothing any
+	// more while its connection stood: it hung, or was stopped.
+	StoodStill bool
+}
+
+var (
+	errStill = errors.New("the switch stands still")
+	errAnew  = errors.New("the switch was started anew")
+)
 
 // ErrLinkDown is returned while there is no connection to the switch.
 var ErrLinkDown = errors.New("no command link to FreeSWITCH")
@@ -55,8 +76,8 @@ var ErrLinkDown = errors.New("no command link to FreeSWITCH")
 // NewLink returns a link that is not yet connected. heard is called for every
 // event, in order, from one goroutine, and must not wait for commands of the
 // same link. linked is called, from that goroutine too, each time the link has
-// come up, with the Core-UUID of the switch, which changes when it restarts.
-func NewLink(c LinkConfig, heard func(events.Event), linked func(core string)) *Link {
+// come up.
+func NewLink(c LinkConfig, heard func(events.Event), linked func(Meeting)) *Link {
 	c.Limits = c.Limits.withDefaults()
 	c.Limits.Frames = 1 << 20 // all calls of the switch report here
 	if c.Timeout <= 0 {
@@ -158,6 +179,7 @@ func (l *Link) session(ctx context.Context) error {
 	l.config.Metrics.linkUp.WithLabelValues(l.config.Name).Set(0)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.stood = l.stood || l.commands != nil && errors.Is(err, errStill)
 	l.commands, l.lastErr, l.anew = nil, err, nil
 	return err
 }
@@ -182,25 +204,81 @@ func (l *Link) connectAndListen(ctx context.Context, c LinkConfig, end func(erro
 	}
 	defer commands.close()
 	defer func() { end(err) }() // before close, which would be the reason otherwise
-	core, err := commands.do("api global_getvar core_uuid", c.Timeout)
+	found, err := l.meet(commands, c.Timeout)
 	if err != nil {
 		return err
 	}
+	c.Metrics.linkUp.WithLabelValues(c.Name).Set(1)
+	c.Logger.Info("command link is up", "address", c.Address, "core", found.Core)
+	l.linked(found)
+	return l.listen(conn, fr, c.Heartbeat)
+}
+
+// meet asks the switch which process it is, and how long it is up. Core-UUID is
+// another one after each start (switch_core.c, switch_core_init_and_modload), but
+// not when a machine is put back to a snapshot: then only its uptime shows it.
+func (l *Link) meet(commands *commander, timeout time.Duration) (Meeting, error) {
+	core, err := commands.do("api global_getvar core_uuid", timeout)
+	if err != nil {
+		return Meeting{}, err
+	}
+	text, err := commands.do("api uptime s", timeout)
+	if err != nil {
+		return Meeting{}, err
+	}
+	seconds, unsaid := strconv.ParseUint(strings.TrimSpace(text), 10, 32)
+	up := time.Duration(seconds) * time.Second
 	core = strings.TrimSpace(core)
 	l.mu.Lock()
-	l.commands, l.core, l.lastErr = commands, core, nil
-	l.mu.Unlock()
-	c.Metrics.linkUp.WithLabelValues(c.Name).Set(1)
-	c.Logger.Info("command link is up", "address", c.Address, "core", core)
-	l.linked(core)
+	defer l.mu.Unlock()
+	before, _, _ := strings.Cut(l.core, "+")
+	switch {
+	case before != core:
+		l.back = 0
+	case unsaid == nil && up < l.up.Truncate(time.Second):
+		l.back++
+	}
+	if l.core = core; l.back > 0 {
+		l.core = fmt.Sprintf("%s+%d", core, l.back)
+	}
+	found := Meeting{Core: l.core, StoodStill: l.stood}
+	l.commands, l.up, l.stood, l.lastErr = commands, up, false, nil
+	return found, nil
+}
+
+// listen passes events on until the switch has no heartbeat any more, or is
+// another process.
+func (l *Link) listen(conn net.Conn, fr *frameReader, heartbeat time.Duration) error {
+	conn.SetReadDeadline(time.Now().Add(heartbeat))
 	for {
-		conn.SetReadDeadline(time.Now().Add(c.Heartbeat))
 		f, err := fr.next()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("%w: no heartbeat within %s", errStill, heartbeat)
+		}
 		if err != nil {
 			return fmt.Errorf("events: %w", err)
 		}
-		l.tell(f)
+		ev, is := l.tell(f).(*events.Heartbeat)
+		if !is {
+			continue
+		}
+		conn.SetReadDeadline(time.Now().Add(heartbeat))
+		if !l.goesOn(ev) {
+			return errAnew
+		}
 	}
+}
+
+// goesOn says that a heartbeat is of the process that the link has met.
+func (l *Link) goesOn(beat *events.Heartbeat) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	core, _, _ := strings.Cut(l.core, "+")
+	if beat.Core != "" && beat.Core != core || beat.Up > 0 && beat.Up < l.up {
+		return false
+	}
+	l.up = max(l.up, beat.Up)
+	return true
 }
 
 func (l *Link) subscribe(conn net.Conn, fr *frameReader) error {
@@ -225,18 +303,19 @@ func (l *Link) subscribe(conn net.Conn, fr *frameReader) error {
 	}
 }
 
-// tell passes an event on. Messages of unknown type and broken events are
-// passed over.
-func (l *Link) tell(f frame) {
+// tell passes an event on and returns it. Messages of unknown type and broken
+// events are passed over: nil.
+func (l *Link) tell(f frame) events.Event {
 	if f.kind() != eventPlain {
-		return
+		return nil
 	}
 	ev, err := events.Parse(f.body)
 	if err != nil {
 		l.config.Logger.Warn("unreadable event passed over", "error", err)
-		return
+		return nil
 	}
 	l.heard(ev)
+	return ev
 }
 
 // Up returns nil while the link is up, and the reason while it is not.
@@ -249,8 +328,7 @@ func (l *Link) Up() error {
 	return nil
 }
 
-// Core returns the Core-UUID of the switch as of the last time the link came
-// up; empty before.
+// Core returns Meeting.Core as of the last time the link came up; empty before.
 func (l *Link) Core() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

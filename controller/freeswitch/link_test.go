@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +26,7 @@ type exchange struct {
 	link     *Link
 	registry *prometheus.Registry
 	events   chan events.Event
-	linked   chan string
+	linked   chan Meeting
 	stop     func() // returns when the link has ended
 }
 
@@ -34,12 +36,12 @@ func newExchange(t *testing.T, c LinkConfig) *exchange {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &exchange{t: t, listener: l, registry: prometheus.NewRegistry(), events: make(chan events.Event, 100), linked: make(chan string, 100)}
+	x := &exchange{t: t, listener: l, registry: prometheus.NewRegistry(), events: make(chan events.Event, 100), linked: make(chan Meeting, 100)}
 	if c.Address == "" {
 		c.Address = l.Addr().String()
 	}
 	c.Name, c.Password, c.Logger, c.Metrics = "test", "secret", logtest.Logger(t, "auth secret"), NewMetrics(x.registry)
-	x.link = NewLink(c, func(ev events.Event) { x.events <- ev }, func(core string) { x.linked <- core })
+	x.link = NewLink(c, func(ev events.Event) { x.events <- ev }, func(found Meeting) { x.linked <- found })
 	x.link.pause = func(time.Duration) time.Duration { return time.Millisecond }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -88,15 +90,24 @@ func (x *exchange) accepted() *peer {
 // up answers until the link is up.
 func (x *exchange) up(core string) (listening, commands *peer) {
 	x.t.Helper()
+	listening, commands = x.meet(core, "100")
+	if got := <-x.linked; got.Core != core {
+		x.t.Fatalf("linked to %q", got.Core)
+	}
+	return listening, commands
+}
+
+// meet is a switch that is up for so many seconds.
+func (x *exchange) meet(core, up string) (listening, commands *peer) {
+	x.t.Helper()
 	listening = x.accepted()
 	listening.hear("event plain")
 	listening.say(reply("+OK event listener enabled plain"))
 	commands = x.accepted()
 	commands.hear("api global_getvar core_uuid")
 	commands.say(answer(core))
-	if got := <-x.linked; got != core {
-		x.t.Fatalf("linked to %q", got)
-	}
+	commands.hear("api uptime s")
+	commands.say(answer(up))
 	return listening, commands
 }
 
@@ -340,6 +351,72 @@ func TestSilentLink(t *testing.T) {
 	listening, _ := x.up("core")
 	listening.cut()
 	x.up("core")
+}
+
+// A switch that talks on without a heartbeat hangs all the same. When the link is
+// up again it is told so, once; a connection that broke is another thing.
+func TestStandingStill(t *testing.T) {
+	t.Parallel()
+	x := newExchange(t, LinkConfig{Heartbeat: 500 * time.Millisecond})
+	met := func(still bool) (listening *peer) {
+		t.Helper()
+		listening, _ = x.meet("core", "100")
+		if got := <-x.linked; got.StoodStill != still {
+			t.Fatalf("stood still: %t", got.StoodStill)
+		}
+		return listening
+	}
+	over := make(chan struct{})
+	var hearing sync.WaitGroup
+	hearing.Go(func() {
+		for {
+			select {
+			case <-x.events:
+			case <-over:
+				return
+			}
+		}
+	})
+	defer hearing.Wait()
+	defer close(over)
+	listening := met(false)
+	for x.link.Up() == nil {
+		if _, err := io.WriteString(listening.conn, event("BACKGROUND_JOB", "Job-UUID: "+callID)); err != nil {
+			break
+		}
+	}
+	met(true).conn.Close()
+	met(false)
+}
+
+// A heartbeat of another process, or of one whose uptime went back, ends the
+// session; what the link finds then has another name, so that nobody takes it
+// for the switch that knew the calls.
+func TestUptimeWentBack(t *testing.T) {
+	t.Parallel()
+	x := newExchange(t, LinkConfig{})
+	for n, c := range []struct{ core, up, name, beat string }{
+		{"core-1", "100", "core-1", "Core-UUID: core-1\nUptime-msec: 3000000000"},
+		{"core-1", "3000001", "core-1", "Core-UUID: core-1\nUptime-msec: 50000"},
+		{"core-1", "51", "core-1+1", "Core-UUID: core-1\nUptime-msec: 40000"},
+		{"core-1", "41", "core-1+2", "Core-UUID: core-2\nUptime-msec: 90000"},
+		{"core-2", "1", "core-2", "Core-UUID: core-2\nUptime-msec: 60000"},
+		{"core-2", "2", "core-2+1", "Core-UUID: core-2\nUptime-msec: 60000"},
+	} {
+		listening, commands := x.meet(c.core, c.up)
+		if got := <-x.linked; got.Core != c.name || x.link.Core() != c.name || got.StoodStill {
+			t.Errorf("%d: met %+v, want %s", n, got, c.name)
+		}
+		listening.say(event("HEARTBEAT", c.beat))
+		<-x.events
+		if n == 0 || n >= 4 { // it goes on; the connection breaks
+			listening.conn.Close()
+		}
+		commands.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := commands.in.next(); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("%d: the session goes on", n)
+		}
+	}
 }
 
 // An answer that nobody asked for shows that answers and commands are out of

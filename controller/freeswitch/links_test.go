@@ -29,7 +29,7 @@ func TestManyLinks(t *testing.T) {
 		up, heard := make(chan string, 1), make(chan events.Event, 10)
 		link := freeswitch.NewLink(freeswitch.LinkConfig{
 			Name: name, Address: sim.Addr(), Password: "ClueCon", Logger: logtest.Logger(t, "ClueCon"), Metrics: metrics,
-		}, func(ev events.Event) { heard <- ev }, func(core string) { up <- core })
+		}, func(ev events.Event) { heard <- ev }, func(found freeswitch.Meeting) { up <- found.Core })
 		running.Go(func() { _ = link.Run(ctx) })
 		cores[<-up] = true
 		id := uuid.NewString()

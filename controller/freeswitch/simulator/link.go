@@ -97,6 +97,7 @@ func (l *link) run() {
 		if err != nil {
 			return
 		}
+		l.sw.goes()
 		if l.ending() || l.call == nil && l.sw.config.Broken.Stalls {
 			continue // the peer is being told goodbye, or nothing any more
 		}
@@ -318,6 +319,7 @@ func (l *link) flush() {
 }
 
 func (l *link) put(out []byte, split bool) (err error) {
+	l.sw.goes()
 	for i := 0; split && i < len(out) && err == nil; i++ {
 		_, err = l.conn.Write(out[i : i+1])
 	}

@@ -33,6 +33,7 @@ type Config struct {
 	// Seed makes uuids repeatable; 0 takes a random one.
 	Seed      uint64
 	Heartbeat time.Duration // between HEARTBEAT events; 0 is 20 s
+	Up        time.Duration // how long the first process has been up
 	// LedgerPath is a file of JSON lines to which every Entry is appended.
 	LedgerPath string
 	// StatePath is a file in which mod_db's table outlives the process.
@@ -68,6 +69,7 @@ type Switch struct {
 	dialplan map[string][]extension // by context
 	random   *rand.Rand
 	closed   bool
+	still    chan struct{} // closed when the process goes on; nil while it does
 }
 
 // life is one process of the switch, from start to crash.
@@ -107,6 +109,7 @@ func New(config Config) (*Switch, error) {
 		random:   rand.New(rand.NewPCG(config.Seed, config.Seed)),
 	}
 	s.life = s.birth()
+	s.life.started = s.life.started.Add(-config.Up)
 	var err error
 	if err = s.ledger.open(config.LedgerPath); err != nil {
 		return nil, fmt.Errorf("simulator: open the ledger: %w", err)
@@ -190,6 +193,48 @@ func (s *Switch) Restart(keepMemory bool) {
 	s.crash()
 	if !keepMemory {
 		s.memory.forget()
+	}
+}
+
+// PutBack restores the machine to a snapshot that was taken right after the
+// switch had started: connections, channels and mod_db's table are gone without
+// a word, but Core-UUID is the same, and the uptime begins again.
+func (s *Switch) PutBack() {
+	core := s.core()
+	s.crash()
+	s.mu.Lock()
+	s.life.core = core
+	s.mu.Unlock()
+	s.memory.forget()
+}
+
+// StandStill stops the process, as SIGSTOP does, until goOn is called: its
+// connections stand, new ones are taken by the system, and nothing is said. The
+// far ends do not wait.
+func (s *Switch) StandStill() (goOn func()) {
+	still := make(chan struct{})
+	s.mu.Lock()
+	s.still = still
+	s.mu.Unlock()
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		s.still = nil
+		s.mu.Unlock()
+		close(still)
+	})
+}
+
+// goes waits while the process stands still, at most until its end.
+func (s *Switch) goes() {
+	s.mu.Lock()
+	still, over := s.still, s.life.over
+	s.mu.Unlock()
+	if still == nil {
+		return
+	}
+	select {
+	case <-still:
+	case <-over.Done():
 	}
 }
 
