@@ -279,64 +279,80 @@ func TestAPlanMayWaitOrFail(t *testing.T) {
 // Schedulers of two hosts take all they can get, while calls end and cancels
 // arrive. Each job is claimed once, and no number is ever called twice at once.
 func TestTwoHostsNeverClaimTheSame(t *testing.T) {
-	each(t, func(t *testing.T, db database) {
-		hosts := []*Store{db.open(t, "a"), db.open(t, "b")}
-		const jobs, lines = 120, 30
-		shared := make([]fax.Number, lines)
-		for i := range shared {
-			shared[i] = newJob().To
-		}
-		for i := range jobs {
-			job := newJob()
-			job.To = shared[i%lines]
-			hosts[i%2].queued(t, job)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		var mu sync.Mutex
-		claimedBy, onLine := map[fax.JobID]string{}, map[fax.Number]bool{}
-		left := jobs
-		var wg sync.WaitGroup
-		for i := range 8 {
-			s := hosts[i%2]
-			wg.Go(func() {
-				for ctx.Err() == nil {
-					claimed, err := s.Claim(ctx, request(4))
-					if err != nil {
-						if !errors.Is(err, context.Canceled) {
-							t.Error(err)
-						}
-						return
+	each(t, claimTogether)
+}
+
+// The same where the database's transactions are serializable if nobody says
+// otherwise.
+func TestSerializableTransactions(t *testing.T) {
+	t.Parallel()
+	db := postgresSchema(t)
+	db.url += "&default_transaction_isolation=serializable"
+	var isolation string
+	if err := db.open(t, "a").get(t.Context(), &isolation, `SHOW default_transaction_isolation`); err != nil || isolation != "serializable" {
+		t.Fatal(isolation, err)
+	}
+	claimTogether(t, db)
+}
+
+func claimTogether(t *testing.T, db database) {
+	t.Helper()
+	hosts := []*Store{db.open(t, "a"), db.open(t, "b")}
+	const jobs, lines = 120, 30
+	shared := make([]fax.Number, lines)
+	for i := range shared {
+		shared[i] = newJob().To
+	}
+	for i := range jobs {
+		job := newJob()
+		job.To = shared[i%lines]
+		hosts[i%2].queued(t, job)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var mu sync.Mutex
+	claimedBy, onLine := map[fax.JobID]string{}, map[fax.Number]bool{}
+	left := jobs
+	var wg sync.WaitGroup
+	for i := range 8 {
+		s := hosts[i%2]
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				claimed, err := s.Claim(ctx, request(4))
+				if err != nil {
+					if !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+					return
+				}
+				mu.Lock()
+				for _, c := range claimed {
+					if by := claimedBy[c.Job.ID]; by != "" || onLine[c.Job.To] {
+						t.Errorf("%s claimed by %s and %s, its number in use: %v", c.Job.ID, by, s.host, onLine[c.Job.To])
+					}
+					claimedBy[c.Job.ID], onLine[c.Job.To] = s.host, true
+				}
+				mu.Unlock()
+				for _, c := range claimed {
+					mu.Lock()
+					onLine[c.Job.To] = false
+					mu.Unlock()
+					if _, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{}, Outcome{State: fax.Failed, Cause: fax.Busy}); err != nil {
+						t.Error(err)
 					}
 					mu.Lock()
-					for _, c := range claimed {
-						if by := claimedBy[c.Job.ID]; by != "" || onLine[c.Job.To] {
-							t.Errorf("%s claimed by %s and %s, its number in use: %v", c.Job.ID, by, s.host, onLine[c.Job.To])
-						}
-						claimedBy[c.Job.ID], onLine[c.Job.To] = s.host, true
+					if left--; left == 0 {
+						cancel()
 					}
 					mu.Unlock()
-					for _, c := range claimed {
-						mu.Lock()
-						onLine[c.Job.To] = false
-						mu.Unlock()
-						if _, _, err := s.Finish(t.Context(), c.Attempt.ID, fax.Result{}, Outcome{State: fax.Failed, Cause: fax.Busy}); err != nil {
-							t.Error(err)
-						}
-						mu.Lock()
-						if left--; left == 0 {
-							cancel()
-						}
-						mu.Unlock()
-					}
 				}
-			})
-		}
-		wg.Wait()
-		if len(claimedBy) != jobs {
-			t.Errorf("%d of %d jobs were claimed", len(claimedBy), jobs)
-		}
-	})
+			}
+		})
+	}
+	wg.Wait()
+	if len(claimedBy) != jobs {
+		t.Errorf("%d of %d jobs were claimed", len(claimedBy), jobs)
+	}
 }
 
 // The claim walks the index of waiting jobs in order and stops, however many

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -48,17 +49,27 @@ func (p pool) write(ctx context.Context, do func(context.Context, session) error
 		switch {
 		case try == tries:
 			return err
-		case errors.Is(err, errStale), isUnknown(err):
-		case pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil:
-			// Whoever lost the deadlock steps back, each for another time.
-			select {
-			case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
-			case <-detached.Done():
-				return err
-			}
+		case errors.Is(err, errStale), isUnknown(err), lost(err) && stepBack(detached, try):
 		default:
 			return err
 		}
+	}
+}
+
+// lost says that the server has ended what was asked, and undone it, in favour of
+// somebody else.
+func lost(err error) bool {
+	return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil
+}
+
+// stepBack waits before another try, each time for another time; false when ctx
+// ends before.
+func stepBack(ctx context.Context, try int) bool {
+	select {
+	case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -88,8 +99,11 @@ func stale(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &op) && op.Op != "dial" && !op.Timeout()
 }
 
+// once runs a transaction that sees what was committed before each statement,
+// whatever the database's default is: a claim must see, when its turn has come, the
+// calls of the claim before it.
 func once(ctx context.Context, conn *sqlx.Conn, do func(context.Context, session) error) error {
-	tx, err := conn.BeginTxx(ctx, nil)
+	tx, err := conn.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if stale(err) {
 		return fmt.Errorf("%w: %w", errStale, err)
 	}

@@ -274,7 +274,7 @@ func (s *Store) ask(ctx context.Context, read func(context.Context) error) error
 	within, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	err := read(within)
-	for try := 1; stale(err) && try < tries; try++ {
+	for try := 1; try < tries && (stale(err) || isUnknown(err) || lost(err) && stepBack(within, try)); try++ {
 		err = read(within)
 	}
 	if err != nil && ctx.Err() != nil {

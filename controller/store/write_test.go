@@ -2,10 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"faxbot/controller/fax"
 	"faxbot/controller/store/pgtest"
@@ -176,5 +180,77 @@ func TestTooManyConnections(t *testing.T) {
 	}
 	if n := must(s.Count(t.Context(), Filter{}))(t); n != len(accepted) || n == 0 || refused == 0 {
 		t.Errorf("%d faxes; %d accepted, %d refused", n, len(accepted), refused)
+	}
+}
+
+// A question that lost against somebody's change is asked again.
+func TestALostQuestionIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := postgresSchema(t).open(t, "a")
+	for _, code := range []string{"40001", "40P01"} {
+		err := s.exec(t, `DROP SEQUENCE IF EXISTS asked; CREATE SEQUENCE asked;
+			CREATE OR REPLACE FUNCTION lose(enough BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+			DECLARE n BIGINT := nextval('asked');
+			BEGIN IF n < enough THEN RAISE EXCEPTION USING ERRCODE = '`+code+`'; END IF; RETURN n; END $$`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := s.get(t.Context(), &n, `SELECT lose(?)`, 3); err != nil || n != 3 {
+			t.Errorf("%s: %d, %v", code, n, err)
+		}
+		wantProblem(t, s.get(t.Context(), &n, `SELECT lose(?)`, 1000), fax.Unavailable)
+		if err := s.get(t.Context(), &n, `SELECT last_value FROM asked`); err != nil || n != 3+tries {
+			t.Errorf("%s: asked %d times, %v", code, n-3, err)
+		}
+	}
+}
+
+// With few connections callers wait for each other, and for no longer than they
+// want to when somebody keeps one.
+func TestFewConnections(t *testing.T) {
+	t.Parallel()
+	for _, connections := range []int{1, 2} {
+		s := postgresSchema(t).open(t, "a")
+		db := s.read.(rebound).session.(*sqlx.DB)
+		db.SetMaxOpenConns(connections)
+		const callers = 50
+		all := func(call func()) {
+			var wg sync.WaitGroup
+			for range callers {
+				wg.Go(call)
+			}
+			wg.Wait()
+		}
+		all(func() {
+			job := s.queued(t, newJob())
+			if _, _, _, err := s.Look(t.Context(), job.ID); err != nil {
+				t.Error(err)
+			}
+		})
+		if n := must(s.Count(t.Context(), Filter{}))(t); n != callers {
+			t.Errorf("%d of %d", n, callers)
+		}
+		var kept []*sql.Conn
+		for range connections {
+			kept = append(kept, must(db.DB.Conn(t.Context()))(t))
+		}
+		began := time.Now()
+		all(func() {
+			_, _, err := s.Create(t.Context(), newJob(), Idempotency{})
+			wantProblem(t, err, fax.Unavailable) // 503, with Retry-After
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := s.Stats(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+		if took := time.Since(began); took > turnLimit+5*time.Second {
+			t.Errorf("it took %s to refuse", took)
+		}
+		for _, conn := range kept {
+			conn.Close()
+		}
+		s.received(t, newJob())
 	}
 }
