@@ -36,7 +36,13 @@ func (c *Controller) patient(policy *Policy) doctor.Patient {
 			return nil
 		},
 		Database: func(ctx context.Context) (string, error) {
-			return "written and read", c.Database(ctx)
+			if err := c.Database(ctx); err != nil {
+				return "", err
+			}
+			if risk, err := c.store.Risk(ctx); err == nil && risk != "" {
+				return "", doctor.Risk(risk)
+			}
+			return "written and read", nil
 		},
 		Documents: func() (*document.Folder, error) { return c.docs, nil },
 		Switch:    to,

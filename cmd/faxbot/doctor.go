@@ -182,6 +182,8 @@ func databaseStands(ctx context.Context, url string) (string, error) {
 		return fmt.Sprintf("can be written; faxbot serve brings its tables from version %d to %d", s.Version, s.Newest), nil
 	case s.Version > s.Newest:
 		return "", fmt.Errorf("its tables have version %d, made by a newer Faxbot than this, which knows %d; install that one again", s.Version, s.Newest)
+	case s.Risk != "":
+		return "", doctor.Risk(s.Risk)
 	}
 	return "can be written; its tables are up to date", nil
 }

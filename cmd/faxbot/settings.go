@@ -58,7 +58,7 @@ type insideSettings struct {
 }
 
 type storageSettings struct {
-	DatabaseURL secret        `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" apply:"never" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME (sqlite:///./faxbot.db)."`
+	DatabaseURL secret        `name:"database-url" default:"sqlite:///./faxbot.db" env:"DATABASE_URL" placeholder:"URL" validate:"required" apply:"never" help:"sqlite:///./FILE, sqlite:////DIR/FILE or postgresql://USER:PASSWORD@HOST/NAME, also HOST,STANDBY (sqlite:///./faxbot.db)."`
 	DataDir     string        `name:"data-dir" default:"./faxdata" env:"FAX_DATA_DIR" placeholder:"DIR" validate:"required" apply:"never" help:"Documents; FreeSWITCH reads the pages from here (${default})."`
 	KeepDays    int           `name:"keep-days" default:"0" env:"ARTIFACT_TTL_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that documents are kept after their fax has ended, however it did; 0 for ever (${default})."`
 	KeepFaxes   int           `name:"keep-fax-days" default:"0" env:"FAXBOT_KEEP_FAX_DAYS" placeholder:"N" validate:"min=0,max=36500" apply:"now" help:"Days that a fax is known after it has ended, with its calls; then it is erased, documents included; 0 for ever (${default})."`

@@ -67,7 +67,7 @@ type Patient struct {
 	Premises *Premises // what the process was started with; nil leaves it out
 
 	Accepting func() error                          // why no faxes are taken in; nil leaves it out
-	Database  func(context.Context) (string, error) // tries to write, and says how it stands
+	Database  func(context.Context) (string, error) // tries to write, and says how it stands; a Risk is no failure
 	Documents func() (*document.Folder, error)      // opens the folder, or returns the open one
 
 	Switch   freeswitch.LinkConfig // as for freeswitch.Inquire

@@ -181,8 +181,18 @@ func (v *visit) openFiles() result {
 	})
 }
 
+// Risk is told of a database that works and may yet lose what it confirms.
+type Risk string
+
+// Error implements error.
+func (r Risk) Error() string { return string(r) }
+
 func (v *visit) database() result {
 	found, err := v.Database(v.ctx)
+	var risk Risk
+	if errors.As(err, &risk) {
+		return warn(risk.Error(), "have PostgreSQL wait for the disk, and for the standby: fsync = on, synchronous_commit = on, synchronous_standby_names = '*'")
+	}
 	if err != nil {
 		return failed(err, "see DATABASE_URL: is the server up, may this user write, is there room on the disk?")
 	}

@@ -142,3 +142,39 @@ func TestSeveralServersInTheURL(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has a standby that is not waited for, or commits that are not synced, is
+// told; and the standby is not taken for the server that writes.
+func TestRiskIsTold(t *testing.T) {
+	t.Parallel()
+	server, err := pgtest.Start("-c synchronous_standby_names=*")
+	if err != nil {
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	standby, err := server.Standby(pgtest.Quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(standby.Remove(), server.Remove()); err != nil {
+			t.Error(err)
+		}
+	})
+	s := database{pgtest.Either(standby, server)}.open(t, "a")
+	if text, err := s.Risk(t.Context()); err != nil || text != "" {
+		t.Errorf("waited for: %q, %v", text, err)
+	}
+	for commit, want := range map[string]string{"off": "synchronous_commit is off", "local": "a standby follows"} {
+		url := strings.Replace(pgtest.Either(standby, server), "?", "?synchronous_commit="+commit+"&", 1)
+		s := database{url}.open(t, "b")
+		if text, err := s.Risk(t.Context()); err != nil || !strings.HasPrefix(text, want) {
+			t.Errorf("synchronous_commit=%s: %q, %v", commit, text, err)
+		}
+	}
+	if st, err := Examine(t.Context(), server.URL); err != nil || st.Risk != "" || st.New {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if _, err := Open(t.Context(), standby.URL+"&target_session_attrs=read-write", Options{Host: "c"}); err == nil {
+		t.Error("a standby was opened for writing")
+	}
+}

@@ -16,9 +16,10 @@ import (
 
 // State is how a database stands before it is opened.
 type State struct {
-	New     bool  // Open makes it
-	Version int64 // of its tables; 0 when there are none
-	Newest  int64 // that Open makes them
+	New     bool   // Open makes it
+	Version int64  // of its tables; 0 when there are none
+	Newest  int64  // that Open makes them
+	Risk    string // see Store.Risk
 }
 
 // Examine looks at the database that Open would open, proves that this process
@@ -97,6 +98,9 @@ func (s *State) look(ctx context.Context, driver, name string) error {
 		// Without tables there is no such one. What else is wrong, a database
 		// that took a table has not told.
 		s.New = true
+	}
+	if driver == "postgres" && !s.New {
+		s.Risk, _ = risk(ctx, tx) // it is no condition
 	}
 	return nil
 }

@@ -249,6 +249,9 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 		return withoutPassword(err, u)
 	}
 	s.closers = append(s.closers, s.herald.close)
+	if risk, err := s.Risk(ctx); err == nil && risk != "" {
+		log.Warn("the database may lose what it confirms; see contrib/operations.md", "because", risk)
+	}
 	return nil
 }
 
