@@ -44,12 +44,16 @@ func (ch choice) among(planned map[fax.JobID]fax.Attempt, free map[string]int) c
 	return ch
 }
 
-// limits are how many calls the switches carry, those that have a limit.
-func limits(list []*exchange) map[string]int {
+// limits are how many calls of all hosts the switches carry, those that have a
+// limit; one where one finds out whether it works again.
+func limits(list []*exchange, now time.Time) map[string]int {
 	of := map[string]int{}
 	for _, e := range list {
 		if n := e.settings().Channels; n > 0 {
 			of[e.name] = n
+		}
+		if e.probing(now) {
+			of[e.name] = 1
 		}
 	}
 	return of
@@ -58,7 +62,7 @@ func limits(list []*exchange) map[string]int {
 // room says that the switch may get one more call than are planned.
 func (ch choice) room(e *exchange) bool {
 	left, limited := ch.free[e.name]
-	return !(limited && left <= 0) && e.room(time.Now()) > ch.planned[e.name]
+	return !(limited && left <= 0) && e.room(e.now()) > ch.planned[e.name]
 }
 
 // of returns the switch with the fewest calls that has the gateway and a line;

@@ -14,7 +14,7 @@ import (
 func TestExchangeRests(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	e := &exchange{breaker: breaker{shortest: shortestQuiet, longest: longestQuiet}}
+	e := &exchange{now: func() time.Time { return now }, breaker: breaker{shortest: shortestQuiet, longest: longestQuiet}}
 	room := func(want int) {
 		t.Helper()
 		if got := e.room(now); got != want {

@@ -150,22 +150,25 @@ func (c *Controller) meet(ctx context.Context) {
 	}
 	c.gateways.among(dial)
 	if err := c.shareRests(ctx); err != nil && ctx.Err() == nil {
-		c.log.Error("which gateways rest could not be shared with the other hosts", "error", err)
+		c.log.Error("what rests could not be shared with the other hosts", "error", err)
 	}
 }
 
-// shareRests tells the other hosts which gateways rest here, and has those rest
-// here that rest there. The latest word of any host counts. After a rest each
-// host tries with a call of its own.
+// shareRests tells the other hosts which gateways and switches rest here, and has
+// those rest here that rest there. The latest word of any host counts.
 func (c *Controller) shareRests(ctx context.Context) error {
-	if err := c.store.SetRests(ctx, c.gateways.changed()); err != nil {
+	if err := c.store.SetRests(ctx, append(c.gateways.changed(), c.switches.changed()...)); err != nil {
 		return err
 	}
 	rests, err := c.store.Rests(ctx)
-	if err == nil {
-		c.gateways.learn(rests)
+	if err != nil {
+		return err
 	}
-	return err
+	c.gateways.learn(rests)
+	for _, e := range c.switches.learn(rests) {
+		c.log.Warn("a switch rests, because it crashed again and again for another host", "switch", e.name)
+	}
+	return nil
 }
 
 // remembered is how long a host is listed that says nothing any more.

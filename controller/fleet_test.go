@@ -60,15 +60,6 @@ func TestCallConnectsToAnotherHost(t *testing.T) {
 	first.until(first.submit("15551230080", 1), fax.Done) // the number is free
 }
 
-// A gateway that fails for one host rests for the others, too, and its calls per
-// second are shared among them.
-func TestARestIsShared(t *testing.T) {
-	t.Parallel()
-	first, second := newPair(t, simulator.Config{Speed: 200, Gateways: []string{"other"}}, nil)
-	first.until(first.submit("15551230081", 1), fax.Retry) // no such gateway
-	eventually(t, "it rests for the other host", func() bool { return second.gauge("faxbot_gateway_state", "misconfigured") == 1 })
-}
-
 // What is promised of gateways, numbers and keys is promised of all hosts
 // together: the switch's ledger shows how many calls were up at once, how fast
 // they followed each other, and whose they were.

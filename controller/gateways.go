@@ -197,16 +197,15 @@ func (gs *gateways) ended(a fax.Attempt, c fax.Cause, now time.Time) {
 	}
 }
 
-// changed are the gateways that began to rest, or to work again, since it was
-// asked last.
+// changed are the gateways of which the other hosts do not know that they began
+// to rest, or to work again.
 func (gs *gateways) changed() []store.Rest {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	var list []store.Rest
 	for _, g := range gs.list {
-		if g.breaker.changed.After(g.told) {
-			g.told = g.breaker.changed
-			list = append(list, store.Rest{Gateway: g.name, Until: g.restUntil, Rests: g.rests, Misconfigured: g.misconfigured, Changed: g.breaker.changed})
+		if g.untold() {
+			list = append(list, store.Rest{Kind: store.RestedGateway, Name: g.name, Until: g.restUntil, Rests: g.rests, Misconfigured: g.misconfigured, Changed: g.breaker.changed})
 		}
 	}
 	return list
@@ -217,15 +216,17 @@ func (gs *gateways) learn(rests []store.Rest) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	for _, r := range rests {
-		g := gs.find(r.Gateway)
-		if g == nil || !r.Changed.After(g.breaker.changed) {
+		g := gs.find(r.Name)
+		if r.Kind != store.RestedGateway || g == nil {
 			continue
 		}
-		if g.works() && !r.Until.IsZero() {
+		worked := g.works()
+		if !g.learn(r) {
+			continue
+		}
+		if g.misconfigured, g.failures = r.Misconfigured, 0; worked && !g.works() {
 			gs.log.Warn("a gateway rests, because it failed for another host", "gateway", g.name, "until", r.Until)
 		}
-		g.restUntil, g.rests, g.misconfigured, g.failures = r.Until, r.Rests, r.Misconfigured, 0
-		g.breaker.changed, g.told = r.Changed, r.Changed
 	}
 }
 
@@ -245,13 +246,18 @@ func (gs *gateways) find(name string) *gate {
 	return nil
 }
 
-// channels is what the gateways carry at once, those of all hosts together.
+// channels is what the gateways carry at once, those of all hosts together: one
+// call where one finds out whether it works again.
 func (gs *gateways) channels() (each map[string]int, all int) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	each = map[string]int{}
+	now := gs.now()
 	for _, g := range gs.list {
 		each[g.name] = g.channels
+		if g.probing(now) {
+			each[g.name] = 1
+		}
 		all += g.channels
 	}
 	return each, all

@@ -96,13 +96,17 @@ func TestRemaining(t *testing.T) {
 func TestGatewaysReplaced(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, time.Now, slog.New(slog.DiscardHandler))
+	gs := newGateways([]Gateway{{Name: "a", Channels: 10, CPS: 100}, {Name: "b", Channels: 10, CPS: 100}}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	gs.ended(callThrough("a"), fax.Misconfigured, now)
 	gs.set([]Gateway{{Name: "c", Channels: 5, CPS: 20}, {Name: "a", Channels: 3, CPS: 50}})
 	if a, c := gs.find("a"), gs.find("c"); a.state(now) != "misconfigured" || c.state(now) != "working" || c.room(now) != 2 || gs.listed("b") {
 		t.Errorf("%+v %+v", a, c)
 	}
 	if each, all := gs.channels(); each["a"] != 3 || each["c"] != 5 || all != 8 {
+		t.Errorf("%v %d", each, all)
+	}
+	now = now.Add(shortestRest) // one call of all hosts may try it
+	if each, all := gs.channels(); each["a"] != 1 || each["c"] != 5 || all != 8 {
 		t.Errorf("%v %d", each, all)
 	}
 	if q := gs.queue([]string{"a", "c", "unlisted"}); q.CPS != 70 || q.Lines != 8 {
@@ -124,6 +128,7 @@ func TestGatewaysAreShared(t *testing.T) {
 	here, there := newGateways(list, time.Now, slog.New(slog.DiscardHandler)), newGateways(list, time.Now, slog.New(slog.DiscardHandler))
 	here.ended(callThrough("a"), fax.Misconfigured, now)
 	told := here.changed()
+	here.learn(told) // it is in the database now
 	if len(told) != 1 || len(here.changed()) != 0 {
 		t.Fatalf("%+v", told)
 	}

@@ -36,7 +36,7 @@ func (c *Controller) takeUp(ctx context.Context) error {
 // linked is called each time the link has come up: whatever was said on it
 // meanwhile is lost, so every call that is not connected to us is looked into.
 func (c *Controller) linked(e *exchange, found freeswitch.Meeting) {
-	if anew, crashes, rests := e.met(found, time.Now()); crashes > 0 {
+	if anew, crashes, rests := e.met(found, c.store.Now()); crashes > 0 {
 		if anew {
 			c.metrics.restarts.WithLabelValues(e.name).Inc()
 			c.log.Warn("a switch was started anew; its calls are judged by what it has recorded", "switch", e.name, "crashes_lately", crashes)

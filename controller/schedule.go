@@ -41,6 +41,12 @@ const longestSleep = 10 * time.Second
 
 // claim places what may be placed now and returns how long to sleep.
 func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
+	if err := c.shareRests(ctx); err != nil {
+		if ctx.Err() == nil {
+			c.log.Error("what rests could not be shared with the other hosts; no call is placed", "error", err)
+		}
+		return time.Second
+	}
 	at := c.usable()
 	if len(at) == 0 || c.policy.Load().Disabled {
 		return longestSleep // another policy, the end of a call, or linked, wakes us
@@ -68,7 +74,7 @@ func (c *Controller) claim(ctx context.Context, now time.Time) time.Duration {
 	planned := map[fax.JobID]fax.Attempt{} // the store may ask for a job twice
 	claimed, err := c.store.Claim(ctx, store.ClaimRequest{
 		Now: now, Limit: n, Lease: c.config.Lease,
-		Channels: channels, Switches: limits(at),
+		Channels: channels, Switches: limits(at, now),
 		Plan: func(one store.Candidate) (fax.Attempt, bool) {
 			if c.isBusy(one.Job.To) || c.lineMayBeUp(one.Job.To, one.Known, now) {
 				return fax.Attempt{}, false

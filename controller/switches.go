@@ -10,6 +10,7 @@ import (
 
 	"faxbot/controller/fax"
 	"faxbot/controller/freeswitch"
+	"faxbot/controller/store"
 	"faxbot/dialplan"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,7 @@ import (
 type exchange struct {
 	name string
 	link *freeswitch.Link
+	now  func() time.Time // of the store
 
 	mu      sync.Mutex
 	as      Switch // as the policy has it; the link may still be elsewhere
@@ -57,7 +59,8 @@ func (e *exchange) met(found freeswitch.Meeting, now time.Time) (anew bool, cras
 		return false, 0, time.Time{}
 	}
 	e.crashes = slices.DeleteFunc(append(e.crashes, now), func(at time.Time) bool { return now.Sub(at) > crashesWithin })
-	if len(e.crashes) >= tripAfterCrashes || !e.works() {
+	// One crash is met by every host: who has rested for it already rests no longer.
+	if e.works() && len(e.crashes) >= tripAfterCrashes || e.breaker.probing(now) {
 		e.rest(now)
 	}
 	return anew, len(e.crashes), e.restUntil
@@ -83,7 +86,7 @@ func (e *exchange) ended(id fax.AttemptID, c fax.Cause) bool {
 	if !e.breaker.ended(id) || c == fax.Switch || c == fax.Unknown || c == fax.Withdrawn || c == fax.Document {
 		return false
 	}
-	e.mend(time.Now())
+	e.mend(e.now())
 	e.crashes = nil
 	return true
 }
@@ -92,6 +95,50 @@ func (e *exchange) resting(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return !e.works() && now.Before(e.restUntil)
+}
+
+func (e *exchange) probing(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.breaker.probing(now)
+}
+
+// changed are the switches of which the other hosts do not know that they began
+// to rest, or to work again.
+func (x *exchanges) changed() (list []store.Rest) {
+	for _, e := range x.all() {
+		e.mu.Lock()
+		if e.untold() {
+			list = append(list, store.Rest{Kind: store.RestedSwitch, Name: e.name, Until: e.restUntil, Rests: e.rests, Changed: e.breaker.changed})
+		}
+		e.mu.Unlock()
+	}
+	return list
+}
+
+// learn takes over what other hosts have found out since; it returns which
+// switches began to rest by it.
+func (x *exchanges) learn(rests []store.Rest) (resting []*exchange) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, r := range rests {
+		e := x.named(r.Name)
+		if r.Kind != store.RestedSwitch || e == nil {
+			continue
+		}
+		e.mu.Lock()
+		worked := e.works()
+		if e.learn(r) {
+			switch {
+			case e.works():
+				e.crashes = nil
+			case worked:
+				resting = append(resting, e)
+			}
+		}
+		e.mu.Unlock()
+	}
+	return resting
 }
 
 func (e *exchange) isWanted() bool {
@@ -157,7 +204,7 @@ func (c *Controller) setSwitches(list []Switch) {
 }
 
 func (c *Controller) newExchange(s Switch) *exchange {
-	e := &exchange{name: s.Name, as: s, breaker: breaker{shortest: shortestQuiet, longest: longestQuiet}}
+	e := &exchange{name: s.Name, as: s, now: c.store.Now, breaker: breaker{shortest: shortestQuiet, longest: longestQuiet}}
 	c.metrics.restarts.WithLabelValues(s.Name)
 	config := c.config.Link
 	config.Name, config.Address, config.Password = s.Name, s.Address, s.Password
@@ -237,7 +284,7 @@ func (c *Controller) serves(name string) bool {
 // usable are the switches that may be told to dial, the preferred first.
 func (c *Controller) usable() []*exchange {
 	return slices.DeleteFunc(c.switches.all(), func(e *exchange) bool {
-		return !e.isWanted() || c.moving(e) || e.link.Up() != nil || e.resting(time.Now())
+		return !e.isWanted() || c.moving(e) || e.link.Up() != nil || e.resting(c.store.Now())
 	})
 }
 
@@ -297,10 +344,9 @@ func (x *exchanges) Describe(ch chan<- *prometheus.Desc) { ch <- switchDesc }
 
 // Collect implements prometheus.Collector.
 func (x *exchanges) Collect(ch chan<- prometheus.Metric) {
-	now := time.Now()
 	for _, e := range x.all() {
 		e.mu.Lock()
-		is := e.state(now)
+		is := e.state(e.now())
 		e.mu.Unlock()
 		for _, state := range []string{"working", "resting", "probing"} {
 			v := 0.0

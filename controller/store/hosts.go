@@ -80,9 +80,19 @@ func (s *Store) ForgetHosts(ctx context.Context, silent time.Duration) error {
 	})
 }
 
-// Rest is what the hosts know of a gateway together.
+// Rested is what rests.
+type Rested string
+
+// Every Rested there is.
+const (
+	RestedGateway Rested = "gateway"
+	RestedSwitch  Rested = "switch"
+)
+
+// Rest is what the hosts know of a gateway or of a switch together.
 type Rest struct {
-	Gateway       string
+	Kind          Rested
+	Name          string
 	Until         time.Time // zero while it works
 	Rests         int       // in a row
 	Misconfigured bool
@@ -98,11 +108,11 @@ func (s *Store) SetRests(ctx context.Context, rests []Rest) error {
 	return s.commit(ctx, func(ctx context.Context, tx session) error {
 		for _, r := range rests {
 			_, err := tx.ExecContext(ctx, `INSERT INTO breakers (kind, name, rest_until, rests, misconfigured, changed_at)
-				VALUES ('gateway', ?, ?, ?, ?, ?)
+				VALUES (?, ?, ?, ?, ?, ?)
 				ON CONFLICT (kind, name) DO UPDATE SET rest_until = excluded.rest_until, rests = excluded.rests,
 					misconfigured = excluded.misconfigured, changed_at = excluded.changed_at
 				WHERE breakers.changed_at < excluded.changed_at`,
-				r.Gateway, at(r.Until), r.Rests, r.Misconfigured, at(r.Changed))
+				string(r.Kind), r.Name, at(r.Until), r.Rests, r.Misconfigured, at(r.Changed))
 			if err != nil {
 				return err
 			}
@@ -114,16 +124,17 @@ func (s *Store) SetRests(ctx context.Context, rests []Rest) error {
 // Rests are those of all hosts.
 func (s *Store) Rests(ctx context.Context) ([]Rest, error) {
 	var rows []struct {
+		Kind          Rested `db:"kind"`
 		Name          string `db:"name"`
 		Until         moment `db:"rest_until"`
 		Rests         int    `db:"rests"`
 		Misconfigured bool   `db:"misconfigured"`
 		Changed       moment `db:"changed_at"`
 	}
-	err := s.list(ctx, &rows, `SELECT name, rest_until, rests, misconfigured, changed_at FROM breakers WHERE kind = 'gateway'`)
+	err := s.list(ctx, &rows, `SELECT kind, name, rest_until, rests, misconfigured, changed_at FROM breakers ORDER BY kind, name`)
 	list := make([]Rest, len(rows))
 	for i, r := range rows {
-		list[i] = Rest{r.Name, r.Until.Time, r.Rests, r.Misconfigured, r.Changed.Time}
+		list[i] = Rest{r.Kind, r.Name, r.Until.Time, r.Rests, r.Misconfigured, r.Changed.Time}
 	}
 	return list, err
 }

@@ -81,20 +81,22 @@ func TestTake(t *testing.T) {
 	})
 }
 
-// The latest word on a gateway stays.
+// The latest word on a gateway stays, and a switch of the same name is another
+// thing.
 func TestRests(t *testing.T) {
 	each(t, func(t *testing.T, db database) {
 		a, b := db.open(t, "a"), db.open(t, "b")
 		at := now()
-		early := Rest{Gateway: "gw", Until: at.Add(time.Minute), Rests: 2, Misconfigured: true, Changed: at}
-		late := Rest{Gateway: "gw", Changed: at.Add(time.Second)}
-		for _, one := range []Rest{early, late, early} {
+		early := Rest{Kind: RestedGateway, Name: "gw", Until: at.Add(time.Minute), Rests: 2, Misconfigured: true, Changed: at}
+		late := Rest{Kind: RestedGateway, Name: "gw", Changed: at.Add(time.Second)}
+		other := Rest{Kind: RestedSwitch, Name: "gw", Until: at.Add(time.Hour), Rests: 1, Changed: at}
+		for _, one := range []Rest{early, late, early, other} {
 			if err := a.SetRests(t.Context(), []Rest{one}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		got, err := b.Rests(t.Context())
-		if diff := cmp.Diff([]Rest{late}, got); diff != "" || err != nil {
+		if diff := cmp.Diff([]Rest{late, other}, got); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
 	})
