@@ -95,6 +95,26 @@ func legible(share float64) func(*testing.T, *document.Folder, bitmap, document.
 	}
 }
 
+// outlined wants white letters to stand out from a coloured ground.
+func outlined(t *testing.T, f *document.Folder, b bitmap, _ document.Fax) {
+	id, _ := prepare(t, f, said("0 g"))
+	letters := page(t, f, id, 1)
+	edge, black := 0, 0
+	for y := range letters.Rect.Dy() {
+		for x := 1; x < document.Width; x++ {
+			if left, right := letters.black(x-1, y), letters.black(x, y); left != right {
+				edge++
+				if right && b.black(x-1, y) || left && b.black(x, y) {
+					black++
+				}
+			}
+		}
+	}
+	if edge < 1000 || black < edge*9/10 {
+		t.Errorf("%d black pixels beside %d edges of letters", black, edge)
+	}
+}
+
 // hairlines wants each line of a scan seen, all along.
 func hairlines(t *testing.T, _ *document.Folder, b bitmap, _ document.Fax) {
 	left := (document.Width - 1686) / 2
@@ -177,6 +197,8 @@ func TestCorpus(t *testing.T) {
 		{name: "red letters", file: said("1 0 0 rg"), pages: 1, look: legible(0.8)},
 		{name: "letters on yellow", file: said("1 1 0.6 rg 50 650 400 100 re f 0 g"), pages: 1, look: legible(0.9)},
 		{name: "white on black", file: said("0 g 50 650 400 100 re f 1 g"), pages: 1, look: share(0.05, 0.085)},
+		{name: "white on grey", file: said("0.5 g 50 650 400 100 re f 1 g"), pages: 1, look: outlined},
+		{name: "white on blue", file: said("0.2 0.5 0.9 rg 50 650 400 100 re f 1 g"), pages: 1, look: outlined},
 		{name: "scan", file: scan("/ColorSpace /DeviceGray"), pages: 1, look: hairlines},
 		{name: "scan as a mask", file: scan("/ImageMask true"), pages: 1, look: hairlines},
 		{name: "blank page", file: pdf(pdfPage{attributes: a4}), pages: 1, look: share(0, 0)},

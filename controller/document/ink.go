@@ -14,7 +14,7 @@ const (
 
 // How local contrast is told and raised.
 const (
-	reach     = 12 // a pixel's surroundings: so many to each side, about 1.5 mm
+	reach     = 12 // a pixel's surroundings: so many to each side, 1.5 mm, and as far up and down
 	deadZone  = 6  // differences that noise and compression make
 	photoGain = 2  // on photographs: surroundings up to photoTone
 	photoTone = 128
@@ -48,6 +48,7 @@ var dots = [6][6]int{
 // What is different from its surroundings becomes black or white, so that pale
 // letters and thin lines of a scan do not vanish; the rest becomes dots.
 type inker struct {
+	lines int        // within reach
 	tones [256]uint8 // by darkness
 	tone  [256]uint8 // of this page, of which the paper becomes white
 	gain  [256]int
@@ -58,9 +59,9 @@ type inker struct {
 	flat  [256]uint8
 }
 
-// newInker takes the darkness of Options.
-func newInker(darkness int) *inker {
-	k := &inker{}
+// newInker takes the darkness and the resolution of Options.
+func newInker(darkness int, res Resolution) *inker {
+	k := &inker{lines: reach * int(res) / 204}
 	gamma := math.Pow(1.4, float64(darkness))
 	for v := range 256 {
 		k.tones[v] = uint8(math.Round(255 * math.Pow(float64(v)/255, gamma)))
@@ -182,18 +183,20 @@ func (k *inker) shade(g *image.Gray, first, last, stride int) {
 			}
 		}
 	}
-	for y := first - reach; y < first+reach; y++ {
+	for y := first - k.lines; y < first+k.lines; y++ {
 		add(y, 1)
 	}
 	for y := first; y < last; y++ {
-		add(y+reach, 1)
-		k.shadeLine(g.Pix[y*g.Stride:][:w], k.black[y*stride:][:stride], sums, y, min(y+reach, h-1)-max(y-reach, 0)+1)
-		add(y-reach, -1)
+		add(y+k.lines, 1)
+		k.shadeLine(g, k.black[y*stride:][:stride], sums, y, min(y+k.lines, h-1)-max(y-k.lines, 0)+1)
+		add(y-k.lines, -1)
 	}
 }
 
-func (k *inker) shadeLine(line, packed []byte, sums []int32, y, lines int) {
-	w := len(line)
+func (k *inker) shadeLine(g *image.Gray, packed []byte, sums []int32, y, lines int) {
+	w := g.Rect.Dx()
+	line := g.Pix[y*g.Stride:][:w]
+	above, below := g.Pix[max(0, y-1)*g.Stride:][:w], g.Pix[min(g.Rect.Dy()-1, y+1)*g.Stride:][:w]
 	sum, columns := int32(0), 0
 	for x := range min(reach, w) {
 		sum += sums[x]
@@ -216,7 +219,12 @@ func (k *inker) shadeLine(line, packed []byte, sums []int32, y, lines int) {
 			default:
 				d = 0
 			}
-			if int(k.flat[v])+k.gain[around]*d <= int(limits[x%6]) {
+			gain := k.gain[around]
+			// Beside black or white: the edge of a letter on a coloured ground.
+			if pure(line[max(0, x-2)]) || pure(line[max(0, x-1)]) || pure(line[min(w-1, x+1)]) || pure(line[min(w-1, x+2)]) || pure(above[x]) || pure(below[x]) {
+				gain = paperGain
+			}
+			if int(k.flat[v])+gain*d <= int(limits[x%6]) {
 				packed[x/8] |= 0x80 >> (x % 8)
 			}
 		}
@@ -226,3 +234,7 @@ func (k *inker) shadeLine(line, packed []byte, sums []int32, y, lines int) {
 		}
 	}
 }
+
+// pure is what a drawn letter or line has; scans and photographs have little of
+// it.
+func pure(raw byte) bool { return raw == 0 || raw == 0xff }

@@ -30,7 +30,7 @@ func TestPagesLieInTheMiddle(t *testing.T) {
 		if err := readGrey(bytes.NewReader(greys), pixels.Pix, width, rows); err != nil {
 			t.Fatal(err)
 		}
-		if want, _ := newInker(0).page(pixels); !bytes.Equal(black, want) {
+		if want, _ := newInker(0, Fine).page(pixels); !bytes.Equal(black, want) {
 			t.Errorf("%d pixels: not the same", width)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/image/tiff"
 
@@ -50,6 +51,7 @@ func everyKind(t *testing.T) [][]byte {
 		pdf(sheets[0].page(), sheets[1].page(), sheets[2].page()),
 		webp,
 	}
+	sections := ""
 	for _, s := range sheets[:3] {
 		picture := drawing(int(s.w*100/72), int(s.h*100/72)) // at the 100 dpi of pictures
 		files = append(files,
@@ -59,9 +61,10 @@ func everyKind(t *testing.T) [][]byte {
 			encoded(t, func(b *bytes.Buffer) error {
 				return tiff.Encode(b, opaque(picture), &tiff.Options{Compression: tiff.Deflate})
 			}))
-		if _, err := exec.LookPath("soffice"); err == nil {
-			files = append(files, fmt.Appendf(nil, `{\rtf1\ansi\paperw%g\paperh%g %s}`, 20*s.w, 20*s.h, hello))
-		}
+		sections += fmt.Sprintf(`\sectd\pgwsxn%g\pghsxn%g %s\sect`, 20*s.w, 20*s.h, hello) //nolint:misspell // RTF
+	}
+	if _, err := exec.LookPath("soffice"); err == nil {
+		files = append(files, []byte(`{\rtf1\ansi `+strings.TrimSuffix(sections, `\sect`)+`}`)) //nolint:misspell // RTF
 	}
 	return files
 }
@@ -72,7 +75,7 @@ func everyKind(t *testing.T) [][]byte {
 func TestPagesArriveAsTheyAre(t *testing.T) {
 	t.Parallel()
 	program := t30test(t)
-	f := open(t, document.Config{})
+	f := open(t, document.Config{Timeout: 10 * time.Minute})
 	id := receive(t, f, everyKind(t)...)
 	rates := map[string]int{"v17": 14400, "v29": 9600, "v27ter": 4800}
 	for _, resolution := range []document.Resolution{document.Standard, document.Fine, document.Superfine} {
@@ -120,7 +123,7 @@ func TestPreviewIsWhatArrives(t *testing.T) {
 	t.Parallel()
 	program := t30test(t)
 	f := open(t, document.Config{})
-	id := receive(t, f, everyKind(t)...)
+	id := receive(t, f, []byte("Γειά σου κόσμε"), pdf(sheets[0].page(), sheets[2].page()), jpegOf(t, drawing(800, 600)))
 	made, err := f.Prepare(t.Context(), id, document.Options{Cover: &document.Cover{To: "the receiver"}})
 	if err != nil {
 		t.Fatal(err, unwrap(err))

@@ -53,7 +53,7 @@ func newFaxWriter(path string, opt Options, limit int, most int64) (*faxWriter, 
 	if err != nil {
 		return nil, err
 	}
-	f := &faxWriter{file: file, w: bufio.NewWriterSize(file, 64<<10), next: 4, opt: opt, limit: limit, most: most, ink: newInker(opt.Darkness)}
+	f := &faxWriter{file: file, w: bufio.NewWriterSize(file, 64<<10), next: 4, opt: opt, limit: limit, most: most, ink: newInker(opt.Darkness, opt.Resolution)}
 	f.made.Path = path
 	if opt.Cover != nil {
 		f.number = 1
