@@ -55,7 +55,7 @@ chaos-fleet: ROUNDS = 117
 chaos-fleet:
 	@.ci/deps test
 	FAXBOT_CHAOS_FLEET=$(ROUNDS) FAXBOT_CHAOS_SEED=$(SEED) FAXBOT_CHAOS_ROUND=$(ROUND) \
-		go test -count=1 -v -timeout 1h -run '^Test(Fleet|DatabaseIsAway|DatabaseHangs)$$' ./controller/chaos ./cmd/faxbot
+		go test -count=1 -v -timeout 1h -run '^Test(Fleet|DatabaseIsAway|DatabaseHangs|StandbyTakesOver)$$' ./controller/chaos ./cmd/faxbot
 
 # Every fuzz test for FUZZTIME, one after the other.
 FUZZTIME ?= 1m

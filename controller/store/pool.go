@@ -18,7 +18,7 @@ import (
 const (
 	connections = 10
 	tasks       = 2               // connections beside them, for Alone
-	turnLimit   = 5 * time.Second // for a connection to become free
+	turnLimit   = 7 * time.Second // for a connection to become free, or to be made past two servers that are silent
 	writeLimit  = 30 * time.Second
 	readLimit   = time.Minute
 	tries       = connections + 2 // a restarted server leaves every idle connection dead
