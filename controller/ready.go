@@ -22,9 +22,7 @@ func (c *Controller) PatientWith(p Policy) (doctor.Patient, error) {
 }
 
 func (c *Controller) patient(policy *Policy) doctor.Patient {
-	main, link, others := c.examined(policy)
-	to := c.config.Link
-	to.Name, to.Address, to.Password = main.Name, main.Address, main.Password
+	lines := c.lines(policy)
 	return doctor.Patient{
 		Accepting: func() error {
 			switch {
@@ -45,45 +43,33 @@ func (c *Controller) patient(policy *Policy) doctor.Patient {
 			return "written and read", nil
 		},
 		Documents: func() (*document.Folder, error) { return c.docs, nil },
-		Switch:    to,
-		Link:      link,
-		Others:    others,
-		Gateways:  slices.DeleteFunc(policy.Names(), func(name string) bool { return !main.Has(name) }),
+		Line:      lines[0],
+		Others:    lines[1:],
 		T38:       policy.T38,
 		Fetches:   c.config.DocumentURL,
 		Entry:     c.config.Dialplan,
-		Door: func() (*doctor.Door, error) {
-			return &doctor.Door{Socket: or(main.Advertise, c.config.Advertise), Probes: &c.probes, Close: func() {}, Stranger: c.listener.Stranger}, nil
-		},
 	}
 }
 
-// examined is the switch that a doctor looks at: the first one that can be used,
-// or the first; of the others it asks whether they are there.
-func (c *Controller) examined(policy *Policy) (main Switch, link *freeswitch.Link, others []doctor.Other) {
+// lines are the switches as a doctor sees them, in the order of the policy.
+func (c *Controller) lines(policy *Policy) (list []doctor.Line) {
 	links := map[string]*freeswitch.Link{}
 	for _, e := range c.switches.all() {
 		links[e.name] = e.link
 	}
-	chosen := 0
-	for i, s := range policy.Switches {
-		if l := links[s.Name]; l != nil && l.Up() == nil {
-			chosen = i
-			break
-		}
+	for _, s := range policy.Switches {
+		to := c.config.Link
+		to.Name, to.Address, to.Password = s.Name, s.Address, s.Password
+		list = append(list, doctor.Line{
+			Switch:   to,
+			Link:     links[s.Name],
+			Gateways: slices.DeleteFunc(policy.Names(), func(name string) bool { return !s.Has(name) }),
+			Door: func() (*doctor.Door, error) {
+				return &doctor.Door{Socket: or(s.Advertise, c.config.Advertise), Probes: &c.probes, Close: func() {}, Stranger: c.listener.Stranger}, nil
+			},
+		})
 	}
-	for i, s := range policy.Switches {
-		if i == chosen {
-			continue
-		}
-		other := doctor.Other{Name: s.Name, Up: func() error { return freeswitch.ErrLinkDown }}
-		if l := links[s.Name]; l != nil {
-			other.Up = l.Up
-		}
-		others = append(others, other)
-	}
-	main = policy.Switches[chosen]
-	return main, links[main.Name], others
+	return list
 }
 
 // Database proves that the database can be written and read.

@@ -29,7 +29,9 @@ func TestARestlessSwitchRestsForAll(t *testing.T) {
 	for n := range 3 {
 		eventually(t, "the link is up", first.linkUp)
 		first.sim.Restart(true)
-		eventually(t, "the restart is seen", func() bool { return first.gauge("faxbot_switch_restarts_total", controller.DefaultSwitch) == float64(n+1) })
+		eventually(t, "the restart is seen", func() bool {
+			return first.gauge("faxbot_switch_restarts_total", controller.DefaultSwitch) == float64(n+1)
+		})
 	}
 	east := simulator.RunT(t, simulator.Config{Speed: 100})
 	second.apply(func(p *controller.Policy) {

@@ -92,7 +92,7 @@ func TestOneSwitchIsGone(t *testing.T) {
 	for _, f := range doctor.Ready(t.Context(), h.Patient()) {
 		outcomes[f.Check] = f.Outcome
 	}
-	if outcomes["switch"] != doctor.OK || outcomes["switch west"] != doctor.Warning {
+	if outcomes["switch east"] != doctor.OK || outcomes["switch west"] != doctor.Warning {
 		t.Errorf("%v", outcomes)
 	}
 }

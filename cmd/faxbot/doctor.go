@@ -138,7 +138,18 @@ func (c doctorCommand) inForce(ctx context.Context, parsed *kong.Context) (setti
 // patient is the daemon that these settings would make.
 func (s settings) patient() (p doctor.Patient, done func()) {
 	config := s.controller()
-	main := config.Switches[0]
+	var lines []doctor.Line
+	for _, one := range config.Switches {
+		to := config.Link
+		to.Name, to.Address, to.Password, to.Timeout = one.Name, one.Address, one.Password, 5*time.Second
+		lines = append(lines, doctor.Line{
+			Switch:   to,
+			Gateways: slices.DeleteFunc(config.Names(), func(name string) bool { return !one.Has(name) }),
+			Door: func() (*doctor.Door, error) {
+				return doctor.Listen(config.Socket, cmp.Or(one.Advertise, config.Advertise))
+			},
+		})
+	}
 	var folder *document.Folder
 	p = doctor.Patient{
 		Premises: s.premises(false),
@@ -152,17 +163,12 @@ func (s settings) patient() (p doctor.Patient, done func()) {
 			folder, err = document.Open(kept)
 			return folder, err
 		},
-		Switch:   config.Link,
-		Gateways: slices.DeleteFunc(config.Names(), func(name string) bool { return !main.Has(name) }),
-		T38:      config.T38,
-		Fetches:  config.DocumentURL,
-		Entry:    config.Dialplan,
-		Door: func() (*doctor.Door, error) {
-			return doctor.Listen(config.Socket, cmp.Or(main.Advertise, config.Advertise))
-		},
+		Line:    lines[0],
+		Others:  lines[1:],
+		T38:     config.T38,
+		Fetches: config.DocumentURL,
+		Entry:   config.Dialplan,
 	}
-	p.Switch.Name, p.Switch.Address, p.Switch.Password = main.Name, main.Address, main.Password
-	p.Switch.Timeout = 5 * time.Second
 	return p, func() {
 		if folder != nil {
 			_ = folder.Close()

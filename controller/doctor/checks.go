@@ -1,8 +1,13 @@
 package doctor
 
+import (
+	"cmp"
+	"slices"
+)
+
 // checks are all of them, in the order in which a person would ask.
-func (v *visit) checks() []check {
-	list := []check{
+func (v *visit) checks() []question {
+	list := questions(nil, []check{
 		{"settings", "validated as faxbot serve does", true, nil, (*visit).settings},
 		{"accepting", "asked this daemon", true, nil, (*visit).accepting},
 		{"user", "compared this process with the owner of the document folder", false, nil, (*visit).user},
@@ -19,7 +24,26 @@ func (v *visit) checks() []check {
 		{"ghostscript", "gs --version", true, []string{"documents"}, (*visit).ghostscript},
 		{"helpers", "looked for soffice and mutool", false, []string{"documents"}, (*visit).helpers},
 		{"drawing", "had a PDF drawn as a fax, and removed it", false, []string{"ghostscript", "disk", "bucket"}, (*visit).drawing},
+	})
+	for _, line := range v.visits() {
+		list = append(list, line.ofLine(len(v.Others) > 0)...)
+	}
+	return append(list, questions(nil, []check{
+		{"t38", "looked at FREESWITCH_T38_ENABLE; FreeSWITCH cannot be asked", false, nil, (*visit).t38},
+	})...)
+}
 
+func questions(on *visit, checks []check) []question {
+	list := make([]question, len(checks))
+	for i, c := range checks {
+		list[i] = question{c, on}
+	}
+	return list
+}
+
+// ofLine are those of one switch; where there are several, its name ends theirs.
+func (v *visit) ofLine(several bool) []question {
+	list := []check{
 		{"switch", "TCP connection to the event socket, and its greeting", true, nil, (*visit).reach},
 		{"acl", "the event socket's greeting", true, []string{"switch"}, (*visit).acl},
 		{"password", "auth", true, []string{"acl"}, (*visit).password},
@@ -33,9 +57,6 @@ func (v *visit) checks() []check {
 			"the fallback hook of the dialplan needs it, or its form with a shell")},
 		{"fetch_module", "api module_exists mod_http_cache", false, []string{"answers"}, (*visit).fetchModule},
 	}
-	for _, other := range v.Others {
-		list = append(list, check{"switch " + other.Name, "the command link", true, []string{"password"}, other.judge})
-	}
 	for i, name := range v.Gateways {
 		label := "gateway"
 		if i > 0 {
@@ -43,8 +64,7 @@ func (v *visit) checks() []check {
 		}
 		list = append(list, check{label, "api sofia xmlstatus gateway " + name, true, []string{"password", "answers"}, gateway(name)})
 	}
-	return append(list,
-		check{"t38", "looked at FREESWITCH_T38_ENABLE; FreeSWITCH cannot be asked", false, nil, (*visit).t38},
+	list = append(list,
 		check{
 			"connects_back", "api originate null/… '&socket(…)': a call without a line that only connects to us", false,
 			[]string{"answers", "ports"},
@@ -56,4 +76,24 @@ func (v *visit) checks() []check {
 			(*visit).readsDocuments,
 		},
 	)
+	if several {
+		v.name(list)
+	}
+	return questions(v, list)
+}
+
+// name puts the switch's name behind those of its checks, also where they are
+// needed.
+func (v *visit) name(list []check) {
+	behind := map[string]string{}
+	for _, c := range list {
+		behind[c.name] = c.name + " " + v.Switch.Name
+	}
+	for i, c := range list {
+		needs := slices.Clone(c.needs)
+		for n, need := range needs {
+			needs[n] = cmp.Or(behind[need], need)
+		}
+		list[i].name, list[i].needs = behind[c.name], needs
+	}
 }

@@ -70,22 +70,23 @@ type Patient struct {
 	Database  func(context.Context) (string, error) // tries to write, and says how it stands; a Risk is no failure
 	Documents func() (*document.Folder, error)      // opens the folder, or returns the open one
 
+	Line
+	Others []Line // further switches; then the checks of each, and of Line, end with its name
+
+	T38     bool           // is offered
+	Fetches string         // the address from which switches fetch pages; "" when they share the folder
+	Entry   dialplan.Entry // that calls take through the switch's dialplan; zero for none
+}
+
+// Line is a switch and the way to it and back. While calls can go out over one
+// of several, what fails at another is a warning.
+type Line struct {
 	Switch   freeswitch.LinkConfig // as for freeswitch.Inquire
 	Link     *freeswitch.Link      // of a running daemon; Ready asks through it
-	Others   []Other               // further switches
 	Gateways []string              // of the switch, the preferred first
-	T38      bool                  // is offered
-	Fetches  string                // the address from which the switch fetches pages; "" when it shares the folder
-	Entry    dialplan.Entry        // that calls take through the switch's dialplan; zero for none
 	// Door is where the switch connects answered calls; whoever asked closes
 	// it. It is not opened for Ready.
 	Door func() (*Door, error)
-}
-
-// Other is a switch beside the one that is examined.
-type Other struct {
-	Name string
-	Up   func() error // why it cannot be used; nil when it can
 }
 
 // Premises are facts about the process.
@@ -126,6 +127,12 @@ type check struct {
 	run   func(*visit) result
 }
 
+// question is a check and whose line it concerns; nil for the house.
+type question struct {
+	check
+	on *visit
+}
+
 type result struct {
 	outcome     Outcome
 	found, mend string
@@ -135,6 +142,7 @@ func examine(ctx context.Context, p Patient, quick bool) []Finding {
 	v := &visit{ctx: ctx, Patient: p, quick: quick}
 	defer v.end()
 	var list []Finding
+	of := map[int]*visit{}        // by finding, whose line it concerns
 	broken := map[string]string{} // what did not succeed, and what is to blame
 	for _, c := range v.checks() {
 		if quick && !c.quick {
@@ -146,13 +154,31 @@ func examine(ctx context.Context, p Patient, quick bool) []Finding {
 		}
 		r := unknown("not tried, because "+blame+" fails", "")
 		if blame == "" {
-			r = c.run(v)
+			at := v
+			if c.on != nil {
+				at, c.on.folder = c.on, v.folder
+			}
+			r = c.run(at)
 			if r.outcome == Fails {
 				blame = c.name
 			}
 		}
 		broken[c.name] = blame
+		of[len(list)] = c.on
 		list = append(list, Finding{c.name, r.outcome, r.found, c.how, r.mend})
+	}
+	broke := map[*visit]bool{}
+	for i, f := range list {
+		broke[of[i]] = broke[of[i]] || f.Outcome == Fails
+	}
+	for _, line := range v.visits() {
+		if !broke[line] { // calls go out over it
+			for i := range list {
+				if of[i] != nil && list[i].Outcome == Fails {
+					list[i].Outcome = Warning
+				}
+			}
+		}
 	}
 	return list
 }
@@ -163,6 +189,7 @@ type visit struct {
 	ctx   context.Context
 	quick bool
 
+	lines   []*visit // of each switch, this one first
 	folder  *document.Folder
 	inquiry *freeswitch.Inquiry
 	reached bool // the connection was tried
@@ -170,9 +197,24 @@ type visit struct {
 	states  map[string]trunk
 }
 
+// visits are those of each switch, this one first.
+func (v *visit) visits() []*visit {
+	if v.lines == nil {
+		v.lines = []*visit{v}
+		for _, line := range v.Others {
+			p := v.Patient
+			p.Line = line
+			v.lines = append(v.lines, &visit{ctx: v.ctx, Patient: p, quick: v.quick})
+		}
+	}
+	return v.lines
+}
+
 func (v *visit) end() {
-	if v.inquiry != nil {
-		v.inquiry.Close()
+	for _, line := range v.visits() {
+		if line.inquiry != nil {
+			line.inquiry.Close()
+		}
 	}
 }
 

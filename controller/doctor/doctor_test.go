@@ -36,12 +36,14 @@ func healthy(t *testing.T, config simulator.Config) (*doctor.Patient, *simulator
 			{Setting: "FAXBOT_LISTEN", Address: "127.0.0.1:0"}, {Setting: "FAXBOT_SOCKET_LISTEN", Address: "127.0.0.1:0"},
 		}},
 		Database: database("sqlite:///" + filepath.Join(dir, "faxbot.db")),
-		Switch:   freeswitch.LinkConfig{Address: sim.Addr(), Password: "ClueCon"},
-		Gateways: []string{"carrier"},
-		T38:      true,
-		Door: func() (*doctor.Door, error) {
-			return doctor.Listen(freeswitch.ListenerConfig{Address: "127.0.0.1:0"}, "")
+		Line: doctor.Line{
+			Switch:   freeswitch.LinkConfig{Address: sim.Addr(), Password: "ClueCon"},
+			Gateways: []string{"carrier"},
+			Door: func() (*doctor.Door, error) {
+				return doctor.Listen(freeswitch.ListenerConfig{Address: "127.0.0.1:0"}, "")
+			},
 		},
+		T38: true,
 	}
 	setFolder(t, p, document.Config{Dir: filepath.Join(dir, "documents")})
 	return p, sim

@@ -28,14 +28,6 @@ func (v *visit) reach() result {
 	}
 }
 
-// judge is asked when another switch works: faxes can be sent.
-func (o Other) judge(*visit) result {
-	if err := o.Up(); err != nil {
-		return warn(err.Error(), "start that FreeSWITCH; its address and password are in FAXBOT_SWITCHES")
-	}
-	return fine(o.Name + " can be used, too")
-}
-
 func (v *visit) acl() result {
 	if errors.Is(v.connect(), freeswitch.ErrACL) {
 		return fails("FreeSWITCH turns this address away (rude-rejection)",
