@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINTER  := v2.15.0
 lint    := bin/golangci-lint-$(LINTER)/golangci-lint
 
-.PHONY: build demo test lint lint-tool vet chaos chaos-fleet fuzz bench scale clean simulate packages packages-test upgrade-test
+.PHONY: build demo test lint lint-tool vet chaos chaos-fleet cockroach fuzz bench scale clean simulate packages packages-test upgrade-test
 .DEFAULT_GOAL := build
 
 # One static binary. The go command knows best whether it is out of date.
@@ -77,6 +77,14 @@ FAXES ?= 5000000
 scale:
 	@.ci/deps test
 	FAXBOT_SCALE=$(FAXES) go test -count=1 -v -timeout 2h -run '^Test(Scale|Hosts)$$' ./controller/store
+
+# Whether CockroachDB's own parser takes every statement that the store's tests
+# send to PostgreSQL. The parser is a module of its own, some minutes to compile.
+cockroach:
+	@.ci/deps test
+	@mkdir -p bin && rm -f bin/statements.log
+	FAXBOT_TEST_LOG=$(CURDIR)/bin/statements.log go test -count=1 ./controller/store
+	cd contrib/cockroach && go run . ../../bin/statements.log
 
 # deb and rpm for this commit; the same commit gives the same bytes. Where git
 # describe says v1.2.0-3-gabc the version is 1.2.0+3.gabc.

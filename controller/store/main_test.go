@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -108,14 +109,30 @@ type postgres struct {
 }
 
 func (p *postgres) start() {
-	p.once.Do(func() { p.Server, p.err = pgtest.Start(pgtest.Quick) })
+	p.once.Do(func() {
+		options := []string{pgtest.Quick}
+		if keptLog() != "" {
+			options = append(options, "-c log_statement=all -c log_line_prefix=")
+		}
+		p.Server, p.err = pgtest.Start(options...)
+	})
 }
+
+// keptLog is where the server's log with all statements is to go: make cockroach.
+func keptLog() string { return os.Getenv("FAXBOT_TEST_LOG") }
 
 func (p *postgres) stop() {
 	if p.Server == nil {
 		return
 	}
-	if err := p.Remove(); err != nil {
+	var err error
+	if to := keptLog(); to != "" {
+		var text []byte
+		if text, err = os.ReadFile(p.Log()); err == nil {
+			err = os.WriteFile(to, text, 0o600)
+		}
+	}
+	if err := errors.Join(err, p.Remove()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 }

@@ -130,7 +130,7 @@ func (s *Server) removeAfter(t testing.TB) {
 
 // Start starts a server that was stopped.
 func (s *Server) Start() error {
-	err := s.ctl("start", "-w", "-s", "-t", "120", "-l", filepath.Join(s.dir, "log"), "-o", s.options)
+	err := s.ctl("start", "-w", "-s", "-t", "120", "-l", s.Log(), "-o", s.options)
 	s.up = s.up || err == nil
 	return err
 }
@@ -182,6 +182,9 @@ func (s *Server) signal(sig syscall.Signal) error {
 	}
 	return nil
 }
+
+// Log is the server's log file.
+func (s *Server) Log() string { return filepath.Join(s.dir, "log") }
 
 // Dir is the server's data directory.
 func (s *Server) Dir() string { return filepath.Join(s.dir, "data") }
