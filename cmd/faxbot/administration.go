@@ -196,7 +196,7 @@ func (a *administration) Site() (dialplan.Site, error) {
 	defer a.mu.Unlock()
 	s := a.inForce
 	s.Socket.Listen, s.Inside.Listen = cmp.Or(a.socket, s.Socket.Listen), cmp.Or(a.inside, s.Inside.Listen)
-	site, err := s.site()
+	site, err := s.site("")
 	if wrong := (*settingsError)(nil); errors.As(err, &wrong) {
 		err = &fax.Error{Problem: fax.Conflict, Detail: strings.Join(wrong.lines, "; ")}
 	}

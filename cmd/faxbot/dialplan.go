@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
+	"faxbot/controller"
 	"faxbot/controller/fax"
 	"faxbot/dialplan"
 )
@@ -21,6 +24,7 @@ type dialplanCommand struct {
 	Force bool   `help:"Replace files that are there."`
 	Form  string `default:"curl" enum:"curl,shell" placeholder:"curl|shell" help:"Of the hook: mod_curl, or the program curl in a shell (${default})."`
 
+	Of       string   `name:"switch" placeholder:"NAME" help:"Of several in FAXBOT_SWITCHES, the one whose configuration this is (the first)."`
 	Name     string   `name:"name" placeholder:"NAME" help:"Of the gateway (the first of FREESWITCH_GATEWAY_NAME)."`
 	Carrier  string   `placeholder:"HOST:PORT" help:"SIP address of the gateway's carrier."`
 	Username string   `placeholder:"NAME" help:"Of the account there; without one nothing is registered."`
@@ -51,7 +55,7 @@ func (c dialplanCommand) Run(s streams) error {
 	if len(flaws) > 0 {
 		return &settingsError{details(flaws)}
 	}
-	site, err := settings{Inside: c.Inside, Switch: c.Switch, Socket: c.Socket, Fax: c.Fax}.site()
+	site, err := settings{Inside: c.Inside, Switch: c.Switch, Socket: c.Socket, Fax: c.Fax}.site(c.Of)
 	if err != nil {
 		return err
 	}
@@ -153,8 +157,19 @@ func put(place string, f dialplan.File) error {
 	return os.Rename(temp.Name(), place)
 }
 
-// site is what FreeSWITCH must be told about a daemon with these settings.
-func (s settings) site() (dialplan.Site, error) {
+// site is what a FreeSWITCH must be told about a daemon with these settings; ""
+// is the first one.
+func (s settings) site(name string) (dialplan.Site, error) {
+	all := s.Switch.switches()
+	i := slices.IndexFunc(all, func(one controller.Switch) bool { return name == "" || one.Name == name })
+	if i < 0 {
+		return dialplan.Site{}, &settingsError{[]string{"--switch: FAXBOT_SWITCHES has no switch of that name"}}
+	}
+	this := all[i]
+	host, port, _ := net.SplitHostPort(this.Address)
+	s.Switch.Several, s.Switch.Host, s.Switch.Password = "", host, secret(this.Password)
+	s.Switch.Port, _ = strconv.Atoi(port)
+	s.Socket.Advertise = cmp.Or(this.Advertise, s.Socket.Advertise)
 	var lines []string
 	socket := s.Socket.Advertise
 	if socket == "" {
@@ -171,6 +186,7 @@ func (s settings) site() (dialplan.Site, error) {
 		return dialplan.Site{}, &settingsError{lines}
 	}
 	gateways, _ := s.Switch.ways()
+	gateways = append(slices.DeleteFunc(slices.Clone(gateways), func(g controller.Gateway) bool { return !this.Has(g.Name) }), gateways...)
 	return dialplan.Site{
 		Socket: socket, Entry: s.Switch.entry(), HookURL: hook, HookSecret: string(s.Switch.HookSecret),
 		Gateway: dialplan.Gateway{Name: gateways[0].Name},
