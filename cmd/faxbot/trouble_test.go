@@ -28,6 +28,7 @@ type pair struct {
 	data  string
 
 	enough  chan struct{}
+	quit    sync.Once
 	people  sync.WaitGroup
 	mu      sync.Mutex
 	faxes   []*wanted
@@ -58,6 +59,7 @@ func newPair(t *testing.T, database string, speed float64, env ...string) *pair 
 		}, env...)}
 		p.hosts[i].open()
 	}
+	t.Cleanup(p.disperse)
 	return p
 }
 
@@ -75,6 +77,12 @@ func (p *pair) crowd() {
 			}
 		}
 	})
+}
+
+// disperse waits until everybody's fax is taken, and nobody comes any more.
+func (p *pair) disperse() {
+	p.quit.Do(func() { close(p.enough) })
+	p.people.Wait()
 }
 
 // counts are how many faxes were submitted, taken, and refused for a while.
@@ -201,8 +209,7 @@ func (p *pair) sending() int {
 // ends saw: each page of each fax came once, and nobody was called any more.
 func (p *pair) judge() {
 	p.t.Helper()
-	close(p.enough)
-	p.people.Wait()
+	p.disperse()
 	if p.t.Failed() {
 		p.t.FailNow()
 	}
