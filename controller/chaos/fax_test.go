@@ -103,17 +103,18 @@ func (r *round) choose() []*submission {
 	return faxes
 }
 
-// next lets the number behave as its next call shall.
+// next lets the number behave as its next call shall. A call has had its turn with
+// its result, also when the switch does not live to see its end.
 func (s *submission) next(r *round) {
-	calls := 0
+	calls := map[string]bool{}
 	for _, sw := range r.switches() {
 		for _, e := range sw.Ledger() {
-			if e.Kind == "end" && "+"+strings.TrimPrefix(e.Number, "+") == s.number {
-				calls++
+			if (e.Kind == "result" || e.Kind == "end") && "+"+strings.TrimPrefix(e.Number, "+") == s.number {
+				calls[e.UUID] = true
 			}
 		}
 	}
-	r.script(s.number, s.outcomes[min(calls, len(s.outcomes)-1)])
+	r.script(s.number, s.outcomes[min(len(calls), len(s.outcomes)-1)])
 }
 
 // submit posts the fax until it is accepted.
