@@ -66,11 +66,14 @@ func TestOneProbeOfAllHosts(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			first, second := newPair(t, simulator.Config{Speed: 20}, nil)
-			now := first.config.Store.Now()
-			rest := store.Rest{Kind: kind, Name: name, Until: now.Add(4 * time.Second), Rests: 1, Changed: now}
-			if err := first.config.Store.SetRests(t.Context(), []store.Rest{rest}); err != nil {
-				t.Fatal(err)
+			rests := func(long time.Duration) {
+				now := first.config.Store.Now()
+				rest := store.Rest{Kind: kind, Name: name, Until: now.Add(long), Rests: 1, Changed: now}
+				if err := first.config.Store.SetRests(t.Context(), []store.Rest{rest}); err != nil {
+					t.Fatal(err)
+				}
 			}
+			rests(time.Hour)
 			second.apply(func(p *controller.Policy) { p.Disabled = false })
 			metric := "faxbot_" + string(kind) + "_state"
 			eventually(t, "it rests for both", func() bool { return first.gauge(metric, "resting") == 1 && second.gauge(metric, "resting") == 1 })
@@ -78,6 +81,10 @@ func TestOneProbeOfAllHosts(t *testing.T) {
 			for n := range 6 {
 				all = append(all, []*house{first, second}[n%2].submit(fmt.Sprint(15551230500+n), 1))
 			}
+			for _, id := range all {
+				first.until(id, fax.Queued)
+			}
+			rests(time.Second)
 			for _, id := range all {
 				first.until(id, fax.Done)
 			}
