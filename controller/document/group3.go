@@ -63,7 +63,7 @@ func (g *group3) next(table map[code]int) (int, error) {
 	return 0, fmt.Errorf("no code at bit %d of %d", g.at, 8*len(g.data))
 }
 
-func (g *group3) bit(at int) uint32 { return uint32(g.data[at/8]>>(7-at%8)) & 1 }
+func (g *group3) bit(at int) uint64 { return uint64(g.data[at/8]>>(7-at%8)) & 1 }
 
 // endOfLine skips an end of line, which has at least 11 zeros before a one.
 func (g *group3) endOfLine() bool {

@@ -45,7 +45,7 @@ func TestGroup4IsReadBack(t *testing.T) {
 				line[random.IntN(stride)] ^= byte(random.Uint32()) //nolint:gosec // its low bits
 			}
 		}
-		code := g.page(pixels, stride, Width, height)
+		code := g.page(bitmap{pixels: append(pixels, make([]byte, bitmapSlack)...), stride: stride, width: Width, height: height}, height)
 		back, err := io.ReadAll(ccitt.NewReader(bytes.NewReader(code), ccitt.MSB, ccitt.Group4, Width, height, &ccitt.Options{Invert: true}))
 		if err != nil || !bytes.Equal(back, pixels) {
 			t.Fatalf("round %d: not the same: %v", round, err)

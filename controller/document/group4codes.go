@@ -35,8 +35,24 @@ var (
 
 // code is so many low bits.
 type code struct {
-	bits uint32
-	size uint
+	bits uint64
+	size uint64
+}
+
+// runs are the whole codes of a white and of a black run of so many pixels.
+var runs = [2][]code{allRuns(whiteRuns), allRuns(blackRuns)}
+
+func allRuns(table []code) []code {
+	all := make([]code, Width+1)
+	for n := range all {
+		c := table[n%64]
+		if n > longestShort {
+			long := table[longestShort+n/64]
+			c = code{bits: long.bits<<c.size | c.bits, size: long.size + c.size}
+		}
+		all[n] = c
+	}
+	return all
 }
 
 func runCodes(words string) []code {
@@ -48,9 +64,9 @@ func runCodes(words string) []code {
 }
 
 func codeOf(word string) code {
-	c := code{size: uint(len(word))}
+	c := code{size: uint64(len(word))}
 	for _, b := range word {
-		c.bits = c.bits<<1 | uint32(b&1) //nolint:gosec // a digit
+		c.bits = c.bits<<1 | uint64(b&1) //nolint:gosec // a digit
 	}
 	return c
 }
@@ -60,8 +76,7 @@ func codeOf(word string) code {
 var (
 	passMode     = codeOf("0001")
 	horizontal   = codeOf("001")
-	vertical     = runCodes("0000010 000010 010 1 011 000011 0000011")
+	vertical     = [7]code(runCodes("0000010 000010 010 1 011 000011 0000011"))
 	endOfPage    = codeOf("000000000001000000000001") // EOFB
-	longestRun   = 2560
 	longestShort = 63
 )

@@ -81,12 +81,12 @@ func between(v, low, high, whole int) int {
 	return whole * (min(max(v, low), high) - low) / (high - low)
 }
 
-// page returns the lines of g, so many times 8 pixels wide, with one bit a pixel, each line a multiple of 8
-// bytes long; valid until the next page.
-func (k *inker) page(g *image.Gray) (black []byte, stride int) {
+// page returns g, which is so many times 8 pixels wide, in black and white; valid
+// until the next page.
+func (k *inker) page(g *image.Gray) bitmap {
 	w, h := g.Rect.Dx(), g.Rect.Dy()
-	stride = (w + 63) / 64 * 8
-	if n := stride * h; cap(k.black) < n {
+	stride := w / 8
+	if n := stride*h + bitmapSlack; cap(k.black) < n {
 		k.black = make([]byte, n)
 	} else {
 		k.black = k.black[:n]
@@ -107,7 +107,7 @@ func (k *inker) page(g *image.Gray) (black []byte, stride int) {
 			y = last
 		}
 	}
-	return k.black, stride
+	return bitmap{pixels: k.black, stride: stride, width: w, height: h}
 }
 
 // expose chooses the tones of a page: a scan's paper becomes white.

@@ -2,7 +2,6 @@ package document
 
 import (
 	"bufio"
-	"encoding/binary"
 	"fmt"
 	"image"
 	"io"
@@ -34,9 +33,10 @@ func readPages(r *bufio.Reader, pages int, to *faxWriter) error {
 		}
 		sheet := max(rows, to.opt.Resolution.rows(faxMinHeight))
 		if magic == "P4\n" {
-			pixels := room(Width / 8 * sheet)
-			if err = readBlack(r, pixels, width, rows); err == nil {
-				err = to.Black(pixels, Width/8, sheet)
+			page := bitmap{stride: (width + 7) / 8, left: (Width - width) / 2, width: width, height: rows}
+			page.pixels = room(page.stride*rows + bitmapSlack)
+			if _, err = io.ReadFull(r, page.pixels[:page.stride*rows]); err == nil {
+				err = to.Black(page, sheet)
 			}
 		} else {
 			g := &image.Gray{Pix: room(Width * sheet), Stride: Width, Rect: image.Rect(0, 0, Width, sheet)}
@@ -61,32 +61,6 @@ func readGrey(r io.Reader, pixels []byte, width, rows int) error {
 	for y := range rows {
 		if _, err := io.ReadFull(r, pixels[y*Width+(Width-width)/2:][:width]); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// readBlack reads packed pixels, 1 is black, and moves them to the middle, 64 at
-// a time.
-func readBlack(r io.Reader, pixels []byte, width, rows int) error {
-	clear(pixels)
-	left, shift := (Width-width)/2/64*8, (Width-width)/2%64
-	words := make([]byte, (width+63)/64*8)
-	line := words[:(width+7)/8]
-	for y := range rows {
-		if _, err := io.ReadFull(r, line); err != nil {
-			return err
-		}
-		line[len(line)-1] &= 0xff << (len(line)*8 - width) // the rest is not of the page
-		to := pixels[y*Width/8:][:Width/8][left:]
-		rest := uint64(0)
-		for from := words; len(from) >= 8; from, to = from[8:], to[8:] {
-			word := binary.BigEndian.Uint64(from)
-			binary.BigEndian.PutUint64(to, rest|word>>shift)
-			rest = word << (64 - shift)
-		}
-		if rest != 0 {
-			binary.BigEndian.PutUint64(to, rest)
 		}
 	}
 	return nil

@@ -23,14 +23,16 @@ func TestPagesLieInTheMiddle(t *testing.T) {
 				greys[i] = 255
 			}
 		}
-		black, pixels := make([]byte, Width/8*rows), image.NewGray(image.Rect(0, 0, Width, rows))
-		if err := readBlack(bytes.NewReader(packed), black, width, rows); err != nil {
-			t.Fatal(err)
-		}
+		pixels := image.NewGray(image.Rect(0, 0, Width, rows))
 		if err := readGrey(bytes.NewReader(greys), pixels.Pix, width, rows); err != nil {
 			t.Fatal(err)
 		}
-		if want, _ := newInker(0, Fine).page(pixels); !bytes.Equal(black, want) {
+		var grey, black group4
+		want := grey.page(newInker(0, Fine).page(pixels), rows)
+		got := black.page(bitmap{
+			pixels: append(packed, make([]byte, bitmapSlack)...), stride: (width + 7) / 8, left: (Width - width) / 2, width: width, height: rows,
+		}, rows)
+		if !bytes.Equal(got, want) || black.black != grey.black {
 			t.Errorf("%d pixels: not the same", width)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"math/bits"
 	"os"
 
 	"faxbot/controller/fax"
@@ -84,20 +83,19 @@ func (f *faxWriter) Page(g *image.Gray) error {
 	if !f.wants() {
 		return nil
 	}
-	pixels, stride := f.ink.page(g)
-	return f.add(pixels, stride, g.Rect.Dy())
+	return f.add(f.ink.page(g), g.Rect.Dy())
 }
 
-// Black adds a page that is Width wide: lines of stride bytes, a multiple of 8,
-// with one bit a pixel, 1 is black. It keeps nothing of pixels.
-func (f *faxWriter) Black(pixels []byte, stride, height int) error {
+// Black adds a page and white lines, to be height lines long. It keeps nothing of
+// its pixels.
+func (f *faxWriter) Black(page bitmap, height int) error {
 	if !f.wants() {
 		return nil
 	}
-	return f.add(pixels, stride, height)
+	return f.add(page, height)
 }
 
-func (f *faxWriter) add(pixels []byte, stride, height int) error {
+func (f *faxWriter) add(page bitmap, height int) error {
 	f.seen++
 	if f.made.Pages == f.limit {
 		if f.several {
@@ -105,11 +103,8 @@ func (f *faxWriter) add(pixels []byte, stride, height int) error {
 		}
 		return fax.Errorf(fax.BadDocument, "The document has more than %d pages; split it", f.limit)
 	}
-	data := f.code.page(pixels, stride, Width, height)
-	black := 0
-	for i := 0; i < len(pixels); i += 8 {
-		black += bits.OnesCount64(binary.LittleEndian.Uint64(pixels[i:]))
-	}
+	data := f.code.page(page, height)
+	black := f.code.black
 	f.made.Pages++
 	f.made.Sheets = append(f.made.Sheets, Sheet{
 		Height: height, Ink: float64(black) / float64(Width*height), Blank: black <= specks,
