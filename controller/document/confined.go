@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -15,7 +16,6 @@ import (
 type confined struct {
 	path string
 	args []string
-	each bool     // it is run once for each line of in, whose words follow args
 	env  []string // beside PATH and LC_ALL
 
 	cpu    time.Duration // of a processor, rounded up to seconds
@@ -30,25 +30,15 @@ type confined struct {
 
 // limited sets limits that also hold when the daemon is gone. A limit that cannot
 // be set is already stricter. POSIX counts files in blocks of 512 bytes.
-const limited = `{ ulimit -S -t "$1"; ulimit -H -t $(($1 + 2)); ulimit -v "$2"; ulimit -f "$3"; ulimit -c 0; } 2>/dev/null; shift 3; `
-
-// What then runs the program.
-const (
-	onlyOnce = `exec "$@"`
-	eachLine = `while read -r words; do "$@" $words || exit; done`
-)
+const limited = `{ ulimit -S -t "$1"; ulimit -H -t $(($1 + 2)); ulimit -v "$2"; ulimit -f "$3"; ulimit -c 0; } 2>/dev/null; shift 3; exec "$@"`
 
 // start starts a program as far away from everything as this system allows: an
 // unprivileged user when we are root, without a network.
 func (f *Folder) start(p confined) (*exec.Cmd, error) {
 	for {
 		level := f.level.Load()
-		script := limited + onlyOnce
-		if p.each {
-			script = limited + eachLine
-		}
 		cmd := exec.Command("/bin/sh", append([]string{ //nolint:gosec // the operator names the program
-			"-c", script, "sh", strconv.Itoa(int((p.cpu + time.Second - 1) / time.Second)), strconv.FormatInt(p.memory>>10, 10), strconv.FormatInt(p.output/512, 10), p.path,
+			"-c", limited, "sh", strconv.Itoa(int((p.cpu + time.Second - 1) / time.Second)), strconv.FormatInt(p.memory>>10, 10), strconv.FormatInt(p.output/512, 10), p.path,
 		}, p.args...)...)
 		cmd.Dir = "/"
 		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, p.env...)
@@ -117,4 +107,26 @@ func unnamed(dir string) (*os.File, error) {
 		return nil, err
 	}
 	return file, os.Remove(file.Name())
+}
+
+// openMade opens a file that a confined program made. It may have made anything
+// of that name: a link, or a pipe that would be waited for.
+func openMade(dir, name string) (*os.File, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() //nolint:errcheck // only a name
+	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file, but %s", name, info.Mode())
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }

@@ -18,8 +18,9 @@ import (
 type engine struct {
 	cmd    *exec.Cmd
 	orders *os.File // what it shall do, ended by closing
-	out    *os.File
-	pages  *bufio.Reader // what it draws, as PGM
+	pipe   *os.File
+	out    *bufio.Reader // what it draws or tells
+	dir    string        // where it runs, and what it writes there; gone with it
 	doc    *os.File      // the document, its descriptor 3
 	script *os.File      // its program, its descriptor 4
 	said   report
@@ -48,11 +49,11 @@ func (f *Folder) startEngine(script []byte, p confined) (_ *engine, err error) {
 	if theirs[0], e.orders, err = os.Pipe(); err != nil {
 		return nil, err
 	}
-	if e.out, theirs[1], err = os.Pipe(); err != nil {
+	if e.pipe, theirs[1], err = os.Pipe(); err != nil {
 		return nil, err
 	}
 	widen(theirs[1])
-	e.pages = bufio.NewReaderSize(e.out, 64<<10)
+	e.out = bufio.NewReaderSize(e.pipe, 64<<10)
 	if e.doc, err = nameless(f.stage); err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (f *Folder) startEngine(script []byte, p confined) (_ *engine, err error) {
 	if _, err := e.script.Write(script); err != nil {
 		return nil, err
 	}
-	p.env = []string{"HOME=/nonexistent", "TMPDIR=/nonexistent"}
+	p.env = append(p.env, "HOME=/nonexistent", "TMPDIR=/nonexistent")
 	p.cpu, p.memory = f.limits.cpu, f.limits.memory
 	p.in, p.out, p.said, p.files = theirs[0], theirs[1], &e.said, []*os.File{e.doc, e.script}
 	e.cmd, err = f.start(p)
@@ -104,8 +105,11 @@ func (e *engine) close() {
 		kill(e.cmd)
 		_ = e.cmd.Wait()
 	}
-	for _, file := range []*os.File{e.orders, e.out, e.doc, e.script} {
+	for _, file := range []*os.File{e.orders, e.pipe, e.doc, e.script} {
 		_ = file.Close()
+	}
+	if e.dir != "" {
+		_ = os.RemoveAll(e.dir)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"math"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -77,16 +76,17 @@ func (f *Folder) CheckGhostscript(ctx context.Context) (string, error) {
 func (f *Folder) drawPDF(ctx context.Context, from string, n, files int, to *faxWriter) error {
 	begun := to.mark()
 	err := f.drawMuPDF(ctx, from, to)
-	if !errors.Is(err, errUnsure) {
+	black := errors.Is(err, errLong)
+	if !black && !errors.Is(err, errUnsure) {
 		return err
 	}
 	if err := to.back(begun); err != nil {
 		return err
 	}
-	return f.drawGhostscript(ctx, from, n, files, to)
+	return f.drawGhostscript(ctx, from, n, files, black, to)
 }
 
-func (f *Folder) drawGhostscript(ctx context.Context, from string, n, files int, to *faxWriter) error {
+func (f *Folder) drawGhostscript(ctx context.Context, from string, n, files int, black bool, to *faxWriter) error {
 	e, err := f.spare.take()
 	if err != nil {
 		return &fax.Error{Problem: fax.Unavailable, Detail: "Documents cannot be converted now: Ghostscript is not installed on the server", Cause: err}
@@ -100,11 +100,11 @@ func (f *Folder) drawGhostscript(ctx context.Context, from string, n, files int,
 	before, made := to.seen, to.made.Pages
 	first, last := max(before+1, to.opt.first()), to.opt.last()
 	// What lies between the pages to be sent is drawn, too, and left out here.
-	e.order("/FaxLines %d def /FaxFirst %d def /FaxLast %d def /FaxMaxPages %d def (%s) faxfile",
-		to.opt.Resolution, first-before, last-before, to.limit-made+last-first+1-to.opt.wanted(first, last), documentName)
+	e.order("/FaxBlack %t def /FaxLines %d def /FaxFirst %d def /FaxLast %d def /FaxMaxPages %d def (%s) faxfile",
+		black, to.opt.Resolution, first-before, last-before, to.limit-made+last-first+1-to.opt.wanted(first, last), documentName)
 	_ = e.orders.Close()
 	to.seen = first - 1
-	failed := readPages(e.pages, math.MaxInt, to)
+	failed := readDrawing(e.out, to)
 	if failed != nil {
 		kill(e.cmd)
 	}

@@ -110,12 +110,6 @@ func (g *group4) line() {
 		case b2 < a1:
 			c = passMode
 			a0, up = b2, up+2
-		case a1 == b1: // as above, and often some more
-			for a0 < Width && here[next] == above[up] && c.size < 32 {
-				a0, next, up = here[next], next+1, up+1
-				c.bits, c.size = c.bits<<1|1, c.size+1
-			}
-			black ^= int(c.size & 1)
 		case d < uint32(len(vertical)):
 			c = vertical[d]
 			a0, black, next = a1, 1-black, next+1

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,11 +69,18 @@ func open(t *testing.T, c document.Config) *document.Folder {
 	}
 	t.Cleanup(func() {
 		left, err := filepath.Glob(filepath.Join(c.Dir, "incoming", "*", "*"))
+		left = slices.DeleteFunc(left, func(name string) bool { // what a program that waits for a document will write to
+			inside, err := os.ReadDir(name)
+			return strings.HasPrefix(filepath.Base(name), "pages-") && err == nil && len(inside) == 0
+		})
 		if err != nil || len(left) != 1 || filepath.Base(left[0]) != "lock" {
 			t.Errorf("left behind: %v, %v", left, err)
 		}
 		if err := f.Close(); err != nil {
 			t.Error(err)
+		}
+		if left, err := os.ReadDir(filepath.Join(c.Dir, "incoming")); err != nil || len(left) != 0 {
+			t.Errorf("left behind at the end: %v, %v", left, err)
 		}
 	})
 	return f

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bufio"
 	"context"
 	_ "embed"
 	"errors"
@@ -8,18 +9,26 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"faxbot/controller/fax"
 )
 
-// tellPages is what MuPDF is asked about a document.
+// plainPages is what MuPDF is to do with a document.
 //
 //go:embed mupdf.js
-var tellPages []byte
+var plainPages []byte
 
 // errUnsure is for a document that MuPDF did not draw, or of which it said
 // anything at all.
 var errUnsure = errors.New("not plain to MuPDF")
+
+// errLong is for a document that Ghostscript draws faster, black and white.
+var errLong = errors.New("many pages in black and white")
+
+// longest is the number of pages from which Ghostscript is faster: a page is two
+// thirds of what it is for MuPDF, but its start costs as much as a dozen.
+const longest = 25
 
 // mupdf is the path of the program; empty when there is none.
 func (f *Folder) mupdf() string {
@@ -42,12 +51,32 @@ func (f *Folder) startMuPDF() (*engine, error) {
 	if tool == "" {
 		return nil, errUnsure
 	}
-	return f.startEngine(tellPages, confined{path: tool, each: true})
+	// It writes a page to a file, by a name that it has to make itself.
+	dir, err := os.MkdirTemp(f.stage, "pages-")
+	if err != nil {
+		return nil, err
+	}
+	own, err := os.Open(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
+	defer own.Close() //nolint:errcheck // only a name
+	e, err := f.startEngine(plainPages, confined{
+		path: tool, args: []string{"run", programName, documentName}, dir: own, output: maxDrawn,
+		// Large blocks of memory in large pages: fewer of them to ask for.
+		env: []string{"GLIBC_TUNABLES=glibc.malloc.hugetlb=1"},
+	})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	e.dir = dir
+	return e, nil
 }
 
 // drawMuPDF draws a PDF with MuPDF. It is several times faster than Ghostscript,
 // and milder: so its pages count only when it found nothing to complain about.
-// errUnsure is for all other documents; then some pages may have been drawn.
+// errUnsure is for all other documents; then some pages may have been drawn, and
+// errLong for those it leaves to Ghostscript.
 func (f *Folder) drawMuPDF(ctx context.Context, from string, to *faxWriter) error {
 	// It tells kinds by their first bytes, and knows others than PDF.
 	if plain, err := startsWith(from, "%PDF-"); err != nil || !plain {
@@ -77,6 +106,8 @@ func (f *Folder) drawMuPDF(ctx context.Context, from string, to *faxWriter) erro
 		return ctx.Err()
 	case errors.As(failed, &refused):
 		return refused
+	case errors.Is(failed, errLong) && len(e.said.last) == 0:
+		return errLong
 	case failed != nil || err != nil || len(e.said.last) > 0:
 		return fmt.Errorf("%w: %w: %s", errUnsure, errors.Join(failed, err), e.said.last)
 	}
@@ -95,14 +126,14 @@ func startsWith(path, magic string) (bool, error) {
 }
 
 // drawPlain draws the pages that are wanted, with one order for neighbours of
-// the same size: MuPDF makes all pages of an order equally large.
+// the same size.
 func (e *engine) drawPlain(to *faxWriter) error {
 	before := to.seen
 	first, last := max(before+1, to.opt.first()), to.opt.last()
 	most := to.limit - to.made.Pages + last - first + 1 - to.opt.wanted(first, last)
-	e.order("run %s %s %d %d %d", programName, documentName, first-before, last-before, most)
+	e.order("%d %d %d", first-before, last-before, most)
 	var count int
-	if _, err := fmt.Fscanln(e.pages, &count); err != nil || count < 1 {
+	if _, err := fmt.Fscanln(e.out, &count); err != nil || count < 1 {
 		return fmt.Errorf("%d pages: %w", count, err)
 	}
 	type look struct {
@@ -114,10 +145,11 @@ func (e *engine) drawPlain(to *faxWriter) error {
 		first, last int
 	}
 	var orders []order
+	black := true
 	for n := first; n <= min(last, before+count); n++ {
 		var wide, high float64
 		var as look
-		if _, err := fmt.Fscanln(e.pages, &wide, &high, &as.grey); err != nil {
+		if _, err := fmt.Fscanln(e.out, &wide, &high, &as.grey); err != nil {
 			return err
 		}
 		if !(wide > 0 && high > 0) {
@@ -126,6 +158,7 @@ func (e *engine) drawPlain(to *faxWriter) error {
 		if to.opt.wanted(n, n) == 0 {
 			continue
 		}
+		black = black && as.grey == 0
 		as.place = to.opt.Resolution.place(wide, high)
 		if o := len(orders) - 1; o >= 0 && orders[o].look == as && orders[o].last == n-1 {
 			orders[o].last = n
@@ -134,29 +167,49 @@ func (e *engine) drawPlain(to *faxWriter) error {
 		}
 	}
 	var end string
-	if _, err := fmt.Fscanln(e.pages, &end); err != nil || end != "end" {
+	if _, err := fmt.Fscanln(e.out, &end); err != nil || end != "end" {
 		return fmt.Errorf("%.10q, not the end: %w", end, err)
 	}
+	if black && to.opt.wanted(first, min(last, before+count)) > longest {
+		return errLong
+	}
 	for _, o := range orders {
-		turn := 0
+		turned, format := 0, "pbm" // hardly any data
 		if o.turned {
-			turn = 270
+			turned = 1
 		}
-		format := "-c mono -F pbm" // hardly any data
 		if o.grey != 0 {
-			format = "-c gray -F pgm"
+			format = "pgm"
 		}
-		// Without antialiasing letters and lines are black, as Ghostscript has
-		// them.
-		e.order("draw -q -D -N -A 0 %s -o - -R %d -f -w %d -h %d %s %d-%d", format, turn, o.width, o.rows, documentName, o.first-before, o.last-before)
-		to.seen = o.first - 1
-		if err := readPages(e.pages, o.last-o.first+1, to); err != nil {
-			return err
-		}
-		if to.seen != o.last {
-			return fmt.Errorf("page %d is the last of %d", to.seen, o.last)
+		e.order("%d %d %d %s %d %d", o.width, o.rows, turned, format, o.first-before, o.last-before)
+	}
+	e.order("")
+	for i, o := range orders {
+		for n := o.first; n <= o.last; n++ {
+			var drawn string
+			if _, err := fmt.Fscanln(e.out, &drawn); err != nil || drawn != "drawn" {
+				return fmt.Errorf("page %d is not drawn: %.10q: %w", n, drawn, err)
+			}
+			to.seen = n - 1
+			if err := e.readDrawn(fmt.Sprintf("%d-%d", i, n-o.first+1), to); err != nil {
+				return fmt.Errorf("page %d: %w", n, err)
+			}
+			e.order("")
 		}
 	}
 	to.seen = before + count
 	return nil
+}
+
+// readDrawn adds the page in a file of the engine's and removes the file.
+func (e *engine) readDrawn(name string, to *faxWriter) error {
+	file, err := openMade(e.dir, name)
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	if err := readDrawnPage(bufio.NewReaderSize(file, 4<<10), to); err != nil {
+		return err
+	}
+	return os.Remove(filepath.Join(e.dir, name))
 }

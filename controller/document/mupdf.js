@@ -1,9 +1,25 @@
-// Tells of the pages of a PDF: how many there are, then, of those wanted, width
-// and height in points, as they are seen, and 1 if not all is black and white;
-// then "end". It ends in an error if a page has more than letters and lines, or
-// anything is not plain.
+// Draws the pages of a PDF that has nothing but letters and lines. It ends in an
+// error if a page has more, or anything is not plain, before it draws any.
 //
-//	mutool run mupdf.js DOCUMENT FIRST LAST MOST
+//	mutool run mupdf.js DOCUMENT
+//
+// It reads "FIRST LAST MOST", tells how many pages there are, then, of those
+// wanted, width and height in points, as they are seen, and 1 if not all is black
+// and white, then "end".
+//
+// It reads lines "WIDTH ROWS TURNED FORMAT FIRST LAST" and an empty one. Of line L,
+// from 0, page P, from 1, becomes a file of so many pixels, of the name L-P, in the
+// folder where it runs; then it tells "drawn", and goes on to the page after the
+// next when it reads a line.
+
+// What is told is kept until there is enough of it; spaces are enough.
+var enough = " "
+while (enough.length < 4096) enough += enough
+function tell() {
+	write(enough)
+}
+
+var wanted = readline().split(" ")
 var doc = new PDFDocument(scriptArgs[0])
 if (doc.needsPassword()) throw "a password is needed"
 var root = doc.getTrailer().Root
@@ -42,8 +58,8 @@ var device = {
 	strokeText: function (text, stroke, ctm, space, color, alpha) { ink(space, color, alpha) },
 }
 
-var first = Number(scriptArgs[1]), last = Math.min(Number(scriptArgs[2]), count)
-if (last - first >= Number(scriptArgs[3])) throw "too many pages"
+var first = Number(wanted[0]), last = Math.min(Number(wanted[1]), count)
+if (last - first >= Number(wanted[2])) throw "too many pages"
 for (var n = first; n <= last; ++n) {
 	var box = null
 	for (var at = doc.findPage(n - 1), depth = 0; at && !box; at = at.Parent) {
@@ -58,3 +74,26 @@ for (var n = first; n <= last; ++n) {
 	print(seen[2] - seen[0], seen[3] - seen[1], grey)
 }
 print("end")
+tell()
+
+var lines = []
+for (var line; line = readline();) lines.push(line.split(" "))
+var ahead = 0
+for (var l = 0; l < lines.length; ++l) {
+	var width = Number(lines[l][0]), rows = Number(lines[l][1]), turned = Number(lines[l][2])
+	// Without antialiasing letters and lines are black, as Ghostscript has them.
+	var writer = new DocumentWriter(l + "-%d", lines[l][3], "width=" + width + ",height=" + rows + ",graphics=0,text=0")
+	for (n = Number(lines[l][4]); n <= Number(lines[l][5]); ++n) {
+		if (++ahead > 2) readline()
+		page = doc.loadPage(n - 1)
+		seen = page.bound()
+		var wide = width / (seen[turned ? 3 : 2] - seen[turned ? 1 : 0]), high = rows / (seen[turned ? 2 : 3] - seen[turned ? 0 : 1])
+		page.run(writer.beginPage([0, 0, width, rows]), turned
+			? [0, -high, wide, 0, -seen[1] * wide, seen[2] * high]
+			: [wide, 0, 0, high, -seen[0] * wide, -seen[1] * high])
+		writer.endPage()
+		print("drawn")
+		tell()
+	}
+	writer.close()
+}

@@ -12,43 +12,43 @@ import (
 // maxRows is more than any page has.
 const maxRows = 25 * int(Superfine)
 
-// readPages adds the pages as a program draws them, which are Netpbm's PGM (grey)
-// or PBM (black and white), one after the other, each in the middle of its sheet:
-// so many, or all there are.
-func readPages(r *bufio.Reader, pages int, to *faxWriter) error {
-	var buf []byte
-	room := func(n int) []byte {
-		if cap(buf) < n {
-			buf = make([]byte, n)
-		}
-		return buf[:n]
-	}
-	for range pages {
+// maxDrawn is more than the bytes of any page.
+const maxDrawn = int64(Width * (maxRows + 1))
+
+// readDrawing adds the pages as a program draws them, one after the other, all
+// there are.
+func readDrawing(r *bufio.Reader, to *faxWriter) error {
+	for {
 		if _, err := r.Peek(1); err != nil {
 			return nil // the end; whether it is a good one is told otherwise
 		}
-		magic, width, rows, err := readHead(r)
-		if err != nil {
-			return err
-		}
-		sheet := max(rows, to.opt.Resolution.rows(faxMinHeight))
-		if magic == "P4\n" {
-			page := bitmap{stride: (width + 7) / 8, left: (Width - width) / 2, width: width, height: rows}
-			page.pixels = room(page.stride*rows + bitmapSlack)
-			if _, err = io.ReadFull(r, page.pixels[:page.stride*rows]); err == nil {
-				err = to.Black(page, sheet)
-			}
-		} else {
-			g := &image.Gray{Pix: room(Width * sheet), Stride: Width, Rect: image.Rect(0, 0, Width, sheet)}
-			if err = readGrey(r, g.Pix, width, rows); err == nil {
-				err = to.Page(g)
-			}
-		}
-		if err != nil {
+		if err := readDrawnPage(r, to); err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// readDrawnPage adds a page that is Netpbm's PGM (grey) or PBM (black and white), in
+// the middle of its sheet.
+func readDrawnPage(r *bufio.Reader, to *faxWriter) error {
+	magic, width, rows, err := readHead(r)
+	if err != nil {
+		return err
+	}
+	sheet := max(rows, to.opt.Resolution.rows(faxMinHeight))
+	if magic == "P4\n" {
+		page := bitmap{stride: (width + 7) / 8, left: (Width - width) / 2, width: width, height: rows}
+		page.pixels = to.room(page.stride*rows + bitmapSlack)
+		if _, err := io.ReadFull(r, page.pixels[:page.stride*rows]); err != nil {
+			return err
+		}
+		return to.Black(page, sheet)
+	}
+	g := &image.Gray{Pix: to.room(Width * sheet), Stride: Width, Rect: image.Rect(0, 0, Width, sheet)}
+	if err := readGrey(r, g.Pix, width, rows); err != nil {
+		return err
+	}
+	return to.Page(g)
 }
 
 func readGrey(r io.Reader, pixels []byte, width, rows int) error {

@@ -244,8 +244,7 @@ func (f *Folder) drawOffice(ctx context.Context, work, from string, s source, fi
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// What it left may be anything, also a link.
-	made, openErr := os.OpenInRoot(dir, "out/in.pdf")
+	made, openErr := openMade(dir, "out/in.pdf")
 	if err != nil || openErr != nil {
 		which := "The document"
 		if files > 1 {

@@ -1,12 +1,14 @@
 package document_test
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"os/exec"
 	"testing"
 
 	"faxbot/controller/document"
+	"faxbot/controller/fax"
 )
 
 // sheet is a page of some size with a mark in every corner, each another one, so
@@ -167,4 +169,30 @@ func TestPagesOfAllSizesInOneDocument(t *testing.T) {
 			t.Run(engine+"/"+s.name, func(t *testing.T) { s.check(t, page(t, f, id, i+1), made.Sheets[i].Height) })
 		}
 	}
+}
+
+// Many pages in black and white are drawn by Ghostscript, without greys, and look
+// the same.
+func TestLongDocuments(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("mutool"); err != nil {
+		t.Skip("no MuPDF: apt-get install mupdf-tools")
+	}
+	var pages []pdfPage
+	for i := range 30 {
+		pages = append(pages, sheets[i%len(sheets)].page())
+	}
+	file := pdf(pages...)
+	f, greys := open(t, document.Config{}), open(t, document.Config{MuPDF: absent})
+	id, made := prepare(t, f, file)
+	other, _ := prepare(t, greys, file)
+	if made.Pages != len(pages) {
+		t.Fatalf("%d pages of %d", made.Pages, len(pages))
+	}
+	for n := range made.Pages {
+		if !bytes.Equal(page(t, f, id, n+1).Pix, page(t, greys, other, n+1).Pix) {
+			t.Errorf("page %d is not the same", n+1)
+		}
+	}
+	wantRefusal(t, refuse(t, open(t, document.Config{Ghostscript: absent}), file), fax.Unavailable, "Ghostscript is not installed")
 }

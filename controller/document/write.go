@@ -28,6 +28,7 @@ type faxWriter struct {
 	seen    int   // pages so far, wanted or not
 	number  int   // of the next page in the list, from 0; a cover has 0
 	ink     *inker
+	pixels  []byte // of a page that is read
 	code    group4
 	made    Fax
 }
@@ -93,6 +94,14 @@ func (f *faxWriter) Black(page bitmap, height int) error {
 		return nil
 	}
 	return f.add(page, height)
+}
+
+// room is for the pixels of a page, until the next.
+func (f *faxWriter) room(n int) []byte {
+	if cap(f.pixels) < n {
+		f.pixels = make([]byte, n)
+	}
+	return f.pixels[:n]
 }
 
 func (f *faxWriter) add(page bitmap, height int) error {
