@@ -82,7 +82,7 @@ var ahead = 0
 for (var l = 0; l < lines.length; ++l) {
 	var width = Number(lines[l][0]), rows = Number(lines[l][1]), turned = Number(lines[l][2])
 	// Without antialiasing letters and lines are black, as Ghostscript has them.
-	var writer = new DocumentWriter(l + "-%d", lines[l][3], "width=" + width + ",height=" + rows + ",graphics=0,text=0")
+	var writer = new DocumentWriter(l + "-%d", lines[l][3], "width=" + width + ",height=" + rows + ",graphics=aa0,text=aa0")
 	for (n = Number(lines[l][4]); n <= Number(lines[l][5]); ++n) {
 		if (++ahead > 2) readline()
 		page = doc.loadPage(n - 1)
