@@ -1,6 +1,17 @@
 package document
 
-import "time"
+import (
+	"context"
+	"image"
+	"time"
+
+	"faxbot/controller/fax"
+)
+
+// Page is what Preview encodes, which takes most of its time.
+func (f *Folder) Page(ctx context.Context, id fax.JobID, n int) (*image.Paletted, error) {
+	return f.page(ctx, id, n)
+}
 
 // SetLimits lowers limits, so that tests reach them; 0 leaves one as it is.
 func (f *Folder) SetLimits(cpu time.Duration, memory, officeMemory, output int64) {

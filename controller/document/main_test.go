@@ -172,12 +172,23 @@ func wantRefusal(t *testing.T, err error, problem fax.Problem, words ...string) 
 // page returns a page as it will be transmitted.
 func page(t *testing.T, f *document.Folder, id fax.JobID, n int) bitmap {
 	t.Helper()
-	var buf bytes.Buffer
-	if err := f.Preview(t.Context(), id, n, &buf); err != nil {
+	img, err := f.Page(t.Context(), id, n)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if dir := os.Getenv("FAXBOT_TEST_PAGES"); dir != "" { // to look at them
-		_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "_")+fmt.Sprintf("-%d.png", n)), buf.Bytes(), 0o600)
+		file := encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, img) })
+		_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "_")+fmt.Sprintf("-%d.png", n)), file, 0o600)
+	}
+	return bitmap{img}
+}
+
+// preview is the same as people see it.
+func preview(t *testing.T, f *document.Folder, id fax.JobID, n int) bitmap {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := f.Preview(t.Context(), id, n, &buf); err != nil {
+		t.Fatal(err)
 	}
 	img, err := png.Decode(&buf)
 	if err != nil {

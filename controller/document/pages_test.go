@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"os"
 	"os/exec"
 	"testing"
 
@@ -184,15 +185,21 @@ func TestLongDocuments(t *testing.T) {
 	}
 	file := pdf(pages...)
 	f, greys := open(t, document.Config{}), open(t, document.Config{MuPDF: absent})
-	id, made := prepare(t, f, file)
-	other, _ := prepare(t, greys, file)
+	_, made := prepare(t, f, file)
+	_, other := prepare(t, greys, file)
 	if made.Pages != len(pages) {
 		t.Fatalf("%d pages of %d", made.Pages, len(pages))
 	}
-	for n := range made.Pages {
-		if !bytes.Equal(page(t, f, id, n+1).Pix, page(t, greys, other, n+1).Pix) {
-			t.Errorf("page %d is not the same", n+1)
-		}
+	black, err := os.ReadFile(made.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grey, err := os.ReadFile(other.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(black, grey) {
+		t.Error("they do not")
 	}
 	wantRefusal(t, refuse(t, open(t, document.Config{Ghostscript: absent}), file), fax.Unavailable, "Ghostscript is not installed")
 }

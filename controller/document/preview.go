@@ -21,37 +21,9 @@ import (
 // pixel what is transmitted, each line doubled at the standard resolution, each
 // column at the superfine one, so that shapes keep their proportion.
 func (f *Folder) Preview(ctx context.Context, id fax.JobID, n int, w io.Writer) error {
-	if _, err := fax.ParseJobID(string(id)); err != nil {
+	page, err := f.page(ctx, id, n)
+	if err != nil {
 		return err
-	}
-	if err := f.Fetch(ctx, id); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	file, err := os.Open(f.TIFF(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fax.Errorf(fax.NotFound, "The fax has not been converted yet, or is not kept any more")
-	}
-	if err != nil {
-		return fmt.Errorf("opening a fax: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // read only
-	st, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("opening a fax: %w", err)
-	}
-	pages, err := readTIFF(file, st.Size())
-	if err != nil {
-		return fmt.Errorf("reading a fax: %w", err)
-	}
-	if n < 1 || n > len(pages) {
-		return fax.Errorf(fax.NotFound, "The fax has no page %d: it has %d", n, len(pages))
-	}
-	page, err := readPage(file, pages[n-1])
-	if err != nil {
-		return fmt.Errorf("reading a fax: page %d: %w", n, err)
 	}
 	fast := png.Encoder{CompressionLevel: png.BestSpeed}
 	if err := fast.Encode(w, page); err != nil {
@@ -60,8 +32,45 @@ func (f *Folder) Preview(ctx context.Context, id fax.JobID, n int, w io.Writer) 
 	return nil
 }
 
+// page is what Preview shows.
+func (f *Folder) page(ctx context.Context, id fax.JobID, n int) (*image.Paletted, error) {
+	if _, err := fax.ParseJobID(string(id)); err != nil {
+		return nil, err
+	}
+	if err := f.Fetch(ctx, id); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(f.TIFF(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fax.Errorf(fax.NotFound, "The fax has not been converted yet, or is not kept any more")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening a fax: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	st, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening a fax: %w", err)
+	}
+	pages, err := readTIFF(file, st.Size())
+	if err != nil {
+		return nil, fmt.Errorf("reading a fax: %w", err)
+	}
+	if n < 1 || n > len(pages) {
+		return nil, fax.Errorf(fax.NotFound, "The fax has no page %d: it has %d", n, len(pages))
+	}
+	page, err := readPage(file, pages[n-1])
+	if err != nil {
+		return nil, fmt.Errorf("reading a fax: page %d: %w", n, err)
+	}
+	return page, nil
+}
+
 // readPage decodes one page of a fax that Prepare has made.
-func readPage(r io.ReaderAt, d ifd) (image.Image, error) {
+func readPage(r io.ReaderAt, d ifd) (*image.Paletted, error) {
 	offsets, counts := d.tags[tagOffsets], d.tags[tagCounts]
 	if len(offsets) != 1 || len(counts) != 1 {
 		return nil, fmt.Errorf("the page has %d strips", len(offsets))

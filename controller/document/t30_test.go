@@ -57,7 +57,7 @@ func everyKind(t *testing.T) [][]byte {
 		files = append(files,
 			encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, picture) }),
 			jpegOf(t, picture),
-			encoded(t, func(b *bytes.Buffer) error { return gif.Encode(b, opaque(picture), nil) }),
+			encoded(t, func(b *bytes.Buffer) error { return gif.Encode(b, fewColours(picture), nil) }),
 			encoded(t, func(b *bytes.Buffer) error {
 				return tiff.Encode(b, opaque(picture), &tiff.Options{Compression: tiff.Deflate})
 			}))
@@ -141,7 +141,7 @@ func TestPreviewIsWhatArrives(t *testing.T) {
 		t.Fatalf("%d pages arrived of %d", len(pages), made.Pages)
 	}
 	for i, arrived := range pages {
-		b := page(t, f, id, i+1)
+		b := preview(t, f, id, i+1)
 		shown := make([]byte, len(b.Pix)/8)
 		for at, v := range b.Pix {
 			shown[at/8] |= v << (7 - at%8)
