@@ -37,7 +37,11 @@ type holder struct {
 const (
 	believedFor  = time.Minute
 	checksAtOnce = 2 // each takes a processor and 16 MiB
+	checkedIn    = 5 * time.Second
 )
+
+// errUnchecked is for keys while the database hangs.
+var errUnchecked = &fax.Error{Problem: fax.Unavailable, Detail: "API keys cannot be checked now, since the database does not answer; try again later"}
 
 func newRing(c Config) *ring {
 	r := &ring{log: c.Logger, turn: make(chan struct{}, checksAtOnce), holders: map[[sha256.Size]byte]holder{}}
@@ -58,11 +62,13 @@ func (r *ring) holder(ctx context.Context, token string) (who principal, ok bool
 	if who, ok, _ = r.believed(sum); ok {
 		return who, true, nil
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, checkedIn, errUnchecked)
+	defer cancel()
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
-		return principal{}, false, ctx.Err()
+		return principal{}, false, context.Cause(ctx)
 	}
 	who, ok, changes := r.believed(sum) // another request has checked it meanwhile
 	if ok {
@@ -71,6 +77,9 @@ func (r *ring) holder(ctx context.Context, token string) (who principal, ok bool
 	key, err := r.keys.Find(ctx, id)
 	if fax.ProblemOf(err) == fax.NotFound {
 		return principal{}, false, nil
+	}
+	if err != nil && ctx.Err() != nil {
+		return principal{}, false, context.Cause(ctx)
 	}
 	now := time.Now()
 	if err != nil || !key.Good(now) || !matches(secret, key.Hash) {

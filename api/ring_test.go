@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,9 +18,14 @@ type shelf struct {
 	key         controller.Key
 	reads, uses int
 	err         error
+	hangs       bool
 }
 
-func (s *shelf) Find(_ context.Context, id string) (controller.Key, error) {
+func (s *shelf) Find(ctx context.Context, id string) (controller.Key, error) {
+	if s.hangs {
+		<-ctx.Done()
+		return controller.Key{}, ctx.Err()
+	}
 	s.reads++
 	if s.err == nil && id != s.key.ID {
 		return controller.Key{}, &fax.Error{Problem: fax.NotFound}
@@ -69,6 +75,38 @@ func TestBeliefEnds(t *testing.T) {
 		s.err = errors.New("the database is away")
 		if _, ok, err := r.holder(t.Context(), token); ok || err == nil {
 			t.Errorf("%v, %v without a database", ok, err)
+		}
+	})
+}
+
+// While the database hangs everybody is told so in seconds, also who waits for
+// others' turns; who is believed is not kept waiting at all.
+func TestDatabaseHangs(t *testing.T) {
+	t.Parallel()
+	token, hash := newToken("a")
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{key: controller.Key{ID: "a", Hash: hash}}
+		r := newRing(Config{Logger: slog.New(slog.DiscardHandler)})
+		r.keys = s
+		if _, ok, err := r.holder(t.Context(), token); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		s.hangs = true
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if _, ok, err := r.holder(t.Context(), "fbk_live_b_x"); ok || fax.ProblemOf(err) != fax.Unavailable {
+					t.Errorf("%v, %v", ok, err)
+				}
+			})
+		}
+		if _, ok, err := r.holder(t.Context(), token); !ok || err != nil || time.Since(began) > 0 {
+			t.Errorf("%v, %v after %s", ok, err, time.Since(began))
+		}
+		all.Wait()
+		if passed := time.Since(began); passed > 5*time.Second {
+			t.Errorf("answered after %s", passed)
 		}
 	})
 }
