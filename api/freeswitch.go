@@ -16,11 +16,12 @@ type freeswitchFile struct {
 	Text   string        `json:"text"`
 }
 
-// freeswitchFiles answers POST /admin/freeswitch-files: what FreeSWITCH must be
+// freeswitchFiles answers POST /admin/freeswitch-files: what a FreeSWITCH must be
 // told about this daemon as it is now, secrets and all. Of the carrier, nothing
 // is kept.
 func (a *API) freeswitchFiles(w http.ResponseWriter, r *http.Request, _ principal) error {
 	var asked struct {
+		Switch   string   `json:"switch"`
 		Shell    bool     `json:"shell"`
 		From     []string `json:"from"`
 		Carrier  string   `json:"carrier"`
@@ -30,7 +31,7 @@ func (a *API) freeswitchFiles(w http.ResponseWriter, r *http.Request, _ principa
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
-	site, err := a.config.Settings.Site()
+	site, err := a.config.Settings.Site(asked.Switch)
 	if err != nil {
 		return err
 	}

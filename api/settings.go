@@ -27,8 +27,9 @@ type Settings interface {
 	// Trial is what calls would be placed by with these texts, before anything
 	// is stored.
 	Trial(texts map[string]*string) (controller.Policy, []Flaw, error)
-	// Site is what FreeSWITCH must be told about the daemon as it is now.
-	Site() (dialplan.Site, error)
+	// Site is what a FreeSWITCH must be told about the daemon as it is now; "" is
+	// the first one.
+	Site(name string) (dialplan.Site, error)
 	// Export is an environment file of all settings but the secrets, which it
 	// names.
 	Export() string

@@ -191,12 +191,12 @@ func (a *administration) judge(values map[string]string) (settings, []api.Flaw) 
 }
 
 // Site implements api.Settings.
-func (a *administration) Site() (dialplan.Site, error) {
+func (a *administration) Site(name string) (dialplan.Site, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.inForce
 	s.Socket.Listen, s.Inside.Listen = cmp.Or(a.socket, s.Socket.Listen), cmp.Or(a.inside, s.Inside.Listen)
-	site, err := s.site("")
+	site, err := s.site(name)
 	if wrong := (*settingsError)(nil); errors.As(err, &wrong) {
 		err = &fax.Error{Problem: fax.Conflict, Detail: strings.Join(wrong.lines, "; ")}
 	}

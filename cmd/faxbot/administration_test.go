@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -398,7 +399,14 @@ func TestFreeSWITCHFiles(t *testing.T) {
 	if files["dialplan/default/10_faxbot_hook.xml"] == hook {
 		t.Error("the hook is the same without mod_curl")
 	}
-	for body, want := range map[string]int{`{"carrier": "a b"}`: 400, `{"from": ["x"]}`: 422, `{`: 422} {
+	h.put(`{"FAXBOT_SWITCHES": "west=127.0.0.1:8021 password=w; east=127.0.0.1:8022 password=e gateways=gw_signalwire"}`, 200)
+	for name, port := range map[string]string{"": "8021", "west": "8021", "east": "8022"} {
+		files, _ := ask(fmt.Sprintf(`{"switch": %q}`, name))
+		if socket := files["autoload_configs/event_socket.conf.xml"]; !strings.Contains(socket, port) {
+			t.Errorf("the event socket of %q: %s", name, socket)
+		}
+	}
+	for body, want := range map[string]int{`{"carrier": "a b"}`: 400, `{"from": ["x"]}`: 422, `{"switch": "north"}`: 409, `{`: 422} {
 		if status, text := h.admin(http.MethodPost, "/admin/freeswitch-files", body); status != want {
 			t.Errorf("%s: %d %s, want %d", body, status, text, want)
 		}

@@ -163,7 +163,7 @@ func (s settings) site(name string) (dialplan.Site, error) {
 	all := s.Switch.switches()
 	i := slices.IndexFunc(all, func(one controller.Switch) bool { return name == "" || one.Name == name })
 	if i < 0 {
-		return dialplan.Site{}, &settingsError{[]string{"--switch: FAXBOT_SWITCHES has no switch of that name"}}
+		return dialplan.Site{}, &settingsError{[]string{fmt.Sprintf("FAXBOT_SWITCHES has no switch %q", name)}}
 	}
 	this := all[i]
 	host, port, _ := net.SplitHostPort(this.Address)

@@ -11,7 +11,7 @@ const steps = ['FreeSWITCH', 'The line', 'Try and store', 'Files for FreeSWITCH'
 export function Setup() {
   const settings = useSettings();
   const [step, setStep] = useState(0);
-  const [carrier, setCarrier] = useState({carrier: '', username: '', password: '', shell: false});
+  const [carrier, setCarrier] = useState({carrier: '', username: '', password: '', shell: false, switch: ''});
   const next = html`<p class="actions">${step > 0 && html`<button type="button" onClick=${() => setStep(step - 1)}>Back</button>`}
     ${step < steps.length - 1 && html`<button type="button" class="main" onClick=${() => setStep(step + 1)}>Next</button>`}</p>`;
   const at = [
@@ -21,7 +21,7 @@ export function Setup() {
       ${settings.control('FAX_LOCAL_STATION_ID', {label: 'Station id'})}${settings.control('FAX_HEADER', {label: 'Header line'})}
       ${settings.control('FREESWITCH_T38_ENABLE', {label: 'Offer T.38'})}${settings.control('FREESWITCH_HOOK_SECRET', {label: 'Secret of the result hook'})}`,
     () => html`<${Try} settings=${settings} stored=${() => setStep(step + 1)}/>`,
-    () => html`<${Files} asked=${carrier} ask=${setCarrier} gateway=${settings.all.FREESWITCH_GATEWAY_NAME.value}/>`,
+    () => html`<${Files} asked=${carrier} ask=${setCarrier} gateway=${settings.all.FREESWITCH_GATEWAY_NAME.value} several=${settings.all.FAXBOT_SWITCHES.value === 'set'}/>`,
     () => html`<${TestFax}/>`,
   ];
   return html`<${Page} title="Setup">
@@ -39,12 +39,13 @@ function Try({settings, stored}) {
     ${result && html`<p role="status">${result.summary.healthy ? 'Faxes can be sent with these settings.' : 'Faxes cannot be sent with these settings yet.'}</p><${Results} of=${result}/>`}`;
 }
 
-function Files({asked, ask, gateway}) {
+function Files({asked, ask, gateway, several}) {
   const files = useLoad(() => post('/admin/freeswitch-files', asked), [JSON.stringify(asked)]);
   const edit = (name) => (value) => ask((a) => ({...a, [name]: value}));
   return html`<p>These go into FreeSWITCH\u2019s configuration folder, usually <code>/etc/freeswitch</code>, with the addresses and secrets of this daemon in them.
       Those with a secret must be readable for FreeSWITCH and nobody else. Then <code>fs_cli -x reloadxml</code>; modules and the event socket need a restart.</p>
-    <div class="sheet"><${Field} name="carrier" label="Carrier of the gateway ${gateway}" value=${asked.carrier} set=${edit('carrier')} placeholder="sip.example.net" hint="Its SIP address. Leave it empty when FreeSWITCH has the gateway already. Nothing of this is kept."/>
+    <div class="sheet">${several && html`<${Field} name="switch" label="FreeSWITCH" value=${asked.switch} set=${edit('switch')} hint="Its name in FAXBOT_SWITCHES; empty for the first."/>`}
+      <${Field} name="carrier" label="Carrier of the gateway ${gateway}" value=${asked.carrier} set=${edit('carrier')} placeholder="sip.example.net" hint="Its SIP address. Leave it empty when FreeSWITCH has the gateway already. Nothing of this is kept."/>
       ${asked.carrier && html`<${Field} name="username" label="User name there" value=${asked.username} set=${edit('username')} hint="Empty when the carrier knows this host by its address."/>
         <${Field} name="carrier-password" label="Password there" type="password" value=${asked.password} set=${edit('password')}/>`}
       <${Field} name="shell" label="FreeSWITCH has no mod_curl" type="checkbox" value=${asked.shell} set=${edit('shell')} hint="Then the result hook runs curl in a shell."/></div>
