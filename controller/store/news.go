@@ -41,6 +41,7 @@ type herald struct {
 	dsn     string
 	channel string // of this database and schema
 	self    string // not to listen to ourselves
+	pooled  bool   // see detectPooler: nothing is heard
 	log     *slog.Logger
 
 	mu    sync.Mutex
@@ -51,9 +52,9 @@ type herald struct {
 	wake, stop, done chan struct{}
 }
 
-func newHerald(ctx context.Context, db *sqlx.DB, dsn string, log *slog.Logger) (*herald, error) {
+func newHerald(ctx context.Context, db *sqlx.DB, dsn string, pooled bool, log *slog.Logger) (*herald, error) {
 	h := &herald{
-		db: db, dsn: dsn, log: log, self: string(fax.NewJobID()), state: map[fax.JobID]fax.State{},
+		db: db, dsn: dsn, pooled: pooled, log: log, self: string(fax.NewJobID()), state: map[fax.JobID]fax.State{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := db.GetContext(ctx, &h.channel, `SELECT 'faxbot_' || md5(current_schema())`); err != nil {
@@ -171,8 +172,9 @@ func (h *herald) parse(message string) (news []News) {
 
 // Listen has heard called with what other hosts change, one call after another,
 // until ctx ends. When the connection is lost it is made again, which is told
-// as missed news. Where nothing can be heard (SQLite, a database without
-// LISTEN, a proxy that pools transactions) it only waits.
+// as missed news. Where nothing can be heard (a database without LISTEN, a proxy
+// that pools transactions) news are said to be missed every few seconds; SQLite
+// has one host, and it only waits.
 func (s *Store) Listen(ctx context.Context, heard func([]News)) error {
 	if s.herald == nil {
 		<-ctx.Done()
@@ -185,9 +187,22 @@ func (s *Store) Listen(ctx context.Context, heard func([]News)) error {
 const (
 	probe    = 20 * time.Second // how often the connection is tried
 	patience = 30 * time.Second // for any sign of life on it
+	blindly  = 5 * time.Second  // between two looks where nothing can be heard
 )
 
 func (h *herald) listen(ctx context.Context, heard func([]News)) {
+	if h.pooled {
+		look := time.NewTicker(blindly)
+		defer look.Stop()
+		for {
+			heard([]News{{}})
+			select {
+			case <-look.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 	l := pq.NewDialListener(impatient{}, h.dsn, 100*time.Millisecond, 2*time.Second, h.report)
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -199,6 +214,7 @@ func (h *herald) listen(ctx context.Context, heard func([]News)) {
 	})
 	tick := time.NewTicker(probe)
 	defer tick.Stop()
+	var look <-chan time.Time
 	for open := true; open; {
 		select {
 		case err := <-listening:
@@ -206,7 +222,10 @@ func (h *herald) listen(ctx context.Context, heard func([]News)) {
 				heard([]News{{}}) // of before
 			} else if ctx.Err() == nil {
 				h.log.Warn("the database does not tell what other hosts do; they are looked after every few seconds", "error", err)
+				look = time.Tick(blindly)
 			}
+		case <-look:
+			heard([]News{{}})
 		case <-tick.C:
 			_ = l.Ping() // whoever does not answer in time is hung up on
 		case n, more := <-l.Notify:

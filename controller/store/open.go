@@ -233,7 +233,7 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 		return withoutPassword(err, u)
 	}
 	if pooled {
-		log.Warn("a pooler lends connections to the database for one transaction each: statements are parsed each time, and other hosts are not heard, only found; see contrib/scaling.md")
+		log.Warn("a pooler lends connections to the database for one transaction each: statements are parsed each time, and other hosts are not heard, but looked after every few seconds; see contrib/scaling.md")
 	}
 	// What closing says of connections that are dead already is no news.
 	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
@@ -245,7 +245,7 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	if _, err := s.clock(ctx, s.read); err != nil {
 		return withoutPassword(err, u)
 	}
-	if s.herald, err = newHerald(ctx, db, u.String(), log); err != nil {
+	if s.herald, err = newHerald(ctx, db, u.String(), pooled, log); err != nil {
 		return withoutPassword(err, u)
 	}
 	s.closers = append(s.closers, s.herald.close)

@@ -108,12 +108,15 @@ func TestAnInterruptedQuestion(t *testing.T) {
 }
 
 // Behind a pooler that lends connections for one transaction each, no statement
-// is ever another client's, whoever else is there.
+// is ever another client's, whoever else is there. What other hosts do is looked
+// after again and again, since nothing is heard of them.
 func TestBehindAPooler(t *testing.T) {
 	t.Parallel()
 	server := pgtest.RunT(t)
 	db := database{server.PoolerT(t)}
 	a, b := db.open(t, "a"), db.open(t, "b")
+	looks := b.hearing(t)
+	looks.until(t, News{})
 	var wg sync.WaitGroup
 	for _, s := range []*Store{a, b} {
 		for range 4 {
@@ -134,4 +137,5 @@ func TestBehindAPooler(t *testing.T) {
 	if n := must(a.Count(t.Context(), Filter{States: []fax.State{fax.Cancelled}}))(t); n != 80 {
 		t.Errorf("%d of 80 cancelled", n)
 	}
+	looks.until(t, News{})
 }
