@@ -282,6 +282,14 @@ func pace() time.Duration {
 	return 2 * time.Second
 }
 
+// after is a time of the field; otherwise it is over at once.
+func after(d time.Duration) <-chan time.Time {
+	if long() {
+		return time.After(d)
+	}
+	return time.After(0)
+}
+
 // callsAreSending waits until there are calls to disturb.
 func (p *pair) callsAreSending() {
 	p.t.Helper()
@@ -292,50 +300,47 @@ func (p *pair) callsAreSending() {
 	p.eventually("calls are sending", func() bool { return p.sending() >= some })
 }
 
-// The machine of the database is lost, and its standby takes over: calls go on,
-// and what they came to reaches the new primary.
-func TestStandbyTakesOver(t *testing.T) {
-	t.Parallel()
-	primary, standby := pgtest.RunPairT(t)
-	p := newPair(t, pgtest.Either(primary, standby), 20)
+// outlives takes the database away while calls begin, run and end, and brings it
+// back: every fax comes to its end, once.
+func (p *pair) outlives(lose, mend func() error) {
+	p.t.Helper()
 	p.crowd()
 	p.callsAreSending()
-	lose := primary.Kill
-	if long() { // it vanishes without a word: nobody is refused, nothing is answered
-		lose = func() error { _, err := primary.Freeze(); return err }
-	}
 	if err := lose(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	p.callsEndWithoutDatabase()
-	if err := standby.Promote(); err != nil {
-		t.Fatal(err)
+	if err := mend(); err != nil {
+		p.t.Fatal(err)
 	}
 	p.takesAgain()
 	p.judge()
 }
 
-// The server is away for half a minute, while calls begin, run and end.
+// The machine of the database is lost, and its standby takes over: calls go on,
+// and what they came to reaches the new primary.
+func TestStandbyTakesOver(t *testing.T) {
+	t.Parallel()
+	primary, standby := pgtest.RunPairT(t)
+	lose := primary.Kill
+	if long() { // it vanishes without a word: nobody is refused, nothing is answered
+		lose = func() error { _, err := primary.Freeze(); return err }
+	}
+	newPair(t, pgtest.Either(primary, standby), 20).outlives(lose, standby.Promote)
+}
+
+// The server is away for half a minute.
 func TestDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	server := pgtest.RunT(t)
-	p := newPair(t, server.URL, 20)
-	p.crowd()
-	p.callsAreSending()
-	if err := server.Stop("immediate"); err != nil {
-		t.Fatal(err)
-	}
-	back := time.After(0)
-	if long() {
-		back = time.After(30 * time.Second)
-	}
-	p.callsEndWithoutDatabase()
-	<-back
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p.takesAgain()
-	p.judge()
+	var back <-chan time.Time
+	newPair(t, server.URL, 20).outlives(func() error {
+		back = after(30 * time.Second)
+		return server.Stop("immediate")
+	}, func() error {
+		<-back
+		return server.Start()
+	})
 }
 
 // All of the server's processes stand still, for longer than any statement may
@@ -351,10 +356,7 @@ func TestDatabaseHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back := time.After(0)
-	if long() {
-		back = time.After(45 * time.Second)
-	}
+	back := after(45 * time.Second)
 	p.eventually("the calls are over, without a database", func() bool { return p.line.Calls() == 0 })
 	<-back
 	if n := p.goroutines(); n > threads+500 {
