@@ -33,8 +33,8 @@ const (
 	programName  = "/dev/fd/4"
 )
 
-// startEngine starts a program that reads orders and runs a script. It needs no
-// folder and sees no name of a file of ours.
+// startEngine starts a program that reads orders and runs a script. It sees no
+// name of a file of ours.
 func (f *Folder) startEngine(script []byte, p confined) (_ *engine, err error) {
 	e := &engine{born: time.Now()}
 	var theirs [2]*os.File

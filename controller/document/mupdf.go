@@ -125,52 +125,30 @@ func startsWith(path, magic string) (bool, error) {
 	return err == nil && string(head) == magic, nil
 }
 
-// drawPlain draws the pages that are wanted, with one order for neighbours of
-// the same size.
+// order is for pages that follow each other and look the same.
+type order struct {
+	look
+	first, last int // counted within the document, from 1
+}
+
+type look struct {
+	place
+	grey int // 1 if not all is black and white
+}
+
+// drawPlain draws the pages that are wanted.
 func (e *engine) drawPlain(to *faxWriter) error {
 	before := to.seen
-	first, last := max(before+1, to.opt.first()), to.opt.last()
-	most := to.limit - to.made.Pages + last - first + 1 - to.opt.wanted(first, last)
-	e.order("%d %d %d", first-before, last-before, most)
-	var count int
-	if _, err := fmt.Fscanln(e.out, &count); err != nil || count < 1 {
-		return fmt.Errorf("%d pages: %w", count, err)
+	count, orders, err := e.plan(to)
+	if err != nil {
+		return err
 	}
-	type look struct {
-		place
-		grey int
+	pages, greys := 0, 0
+	for _, o := range orders {
+		pages += o.last - o.first + 1
+		greys += o.grey
 	}
-	type order struct {
-		look
-		first, last int
-	}
-	var orders []order
-	black := true
-	for n := first; n <= min(last, before+count); n++ {
-		var wide, high float64
-		var as look
-		if _, err := fmt.Fscanln(e.out, &wide, &high, &as.grey); err != nil {
-			return err
-		}
-		if !(wide > 0 && high > 0) {
-			return fmt.Errorf("page %d is %g × %g", n, wide, high)
-		}
-		if to.opt.wanted(n, n) == 0 {
-			continue
-		}
-		black = black && as.grey == 0
-		as.place = to.opt.Resolution.place(wide, high)
-		if o := len(orders) - 1; o >= 0 && orders[o].look == as && orders[o].last == n-1 {
-			orders[o].last = n
-		} else {
-			orders = append(orders, order{as, n, n})
-		}
-	}
-	var end string
-	if _, err := fmt.Fscanln(e.out, &end); err != nil || end != "end" {
-		return fmt.Errorf("%.10q, not the end: %w", end, err)
-	}
-	if black && to.opt.wanted(first, min(last, before+count)) > longest {
+	if pages > longest && greys == 0 {
 		return errLong
 	}
 	for _, o := range orders {
@@ -181,7 +159,7 @@ func (e *engine) drawPlain(to *faxWriter) error {
 		if o.grey != 0 {
 			format = "pgm"
 		}
-		e.order("%d %d %d %s %d %d", o.width, o.rows, turned, format, o.first-before, o.last-before)
+		e.order("%d %d %d %s %d %d", o.width, o.rows, turned, format, o.first, o.last)
 	}
 	e.order("")
 	for i, o := range orders {
@@ -190,7 +168,7 @@ func (e *engine) drawPlain(to *faxWriter) error {
 			if _, err := fmt.Fscanln(e.out, &drawn); err != nil || drawn != "drawn" {
 				return fmt.Errorf("page %d is not drawn: %.10q: %w", n, drawn, err)
 			}
-			to.seen = n - 1
+			to.seen = before + n - 1
 			if err := e.readDrawn(fmt.Sprintf("%d-%d", i, n-o.first+1), to); err != nil {
 				return fmt.Errorf("page %d: %w", n, err)
 			}
@@ -199,6 +177,42 @@ func (e *engine) drawPlain(to *faxWriter) error {
 	}
 	to.seen = before + count
 	return nil
+}
+
+// plan has MuPDF look at the document: how many pages there are, and orders for
+// those that are wanted.
+func (e *engine) plan(to *faxWriter) (count int, orders []order, err error) {
+	before := to.seen
+	first, last := max(before+1, to.opt.first()), to.opt.last()
+	most := to.limit - to.made.Pages + last - first + 1 - to.opt.wanted(first, last)
+	e.order("%d %d %d", first-before, last-before, most)
+	if _, err := fmt.Fscanln(e.out, &count); err != nil || count < 1 {
+		return 0, nil, fmt.Errorf("%d pages: %w", count, err)
+	}
+	for n := first - before; n <= min(last-before, count); n++ {
+		var wide, high float64
+		var as look
+		if _, err := fmt.Fscanln(e.out, &wide, &high, &as.grey); err != nil {
+			return 0, nil, err
+		}
+		if !(wide > 0 && high > 0) {
+			return 0, nil, fmt.Errorf("page %d is %g × %g", n, wide, high)
+		}
+		if to.opt.wanted(before+n, before+n) == 0 {
+			continue
+		}
+		as.place = to.opt.Resolution.place(wide, high)
+		if o := len(orders) - 1; o >= 0 && orders[o].look == as && orders[o].last == n-1 {
+			orders[o].last = n
+		} else {
+			orders = append(orders, order{as, n, n})
+		}
+	}
+	var end string
+	if _, err := fmt.Fscanln(e.out, &end); err != nil || end != "end" {
+		return 0, nil, fmt.Errorf("%.10q, not the end: %w", end, err)
+	}
+	return count, orders, nil
 }
 
 // readDrawn adds the page in a file of the engine's and removes the file.
