@@ -372,7 +372,11 @@ func TestDatabaseHangs(t *testing.T) {
 	}
 	p.takesAgain()
 	p.judge()
-	if p.slowest > 40*time.Second {
+	soon := 30 * time.Second // as clients wait
+	if !long() {             // a machine that is busy with other tests
+		soon += 10 * time.Second
+	}
+	if p.slowest > soon {
 		t.Errorf("somebody waited %s for an answer", p.slowest)
 	}
 }

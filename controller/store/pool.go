@@ -17,9 +17,9 @@ import (
 
 const (
 	connections = 10
-	tasks       = 2               // connections beside them, for Alone
-	turnLimit   = 7 * time.Second // for a connection to become free, or to be made past two servers that are silent
-	writeLimit  = 30 * time.Second
+	tasks       = 2                // connections beside them, for Alone
+	turnLimit   = 7 * time.Second  // for a connection to become free, or to be made past two servers that are silent
+	writeLimit  = 20 * time.Second // with turnLimit less than the half minute that clients wait
 	readLimit   = time.Minute
 	tries       = connections + 2 // a restarted server leaves every idle connection dead
 	// planLife is how long a plan may be older than what the statistics say by
