@@ -50,7 +50,7 @@ func TestHostsKeepHouseAlone(t *testing.T) {
 	}
 	select {
 	case <-lost:
-	case <-time.After(2 * stillThere):
+	case <-time.After(6 * stillThere): // it needs one; a busy machine more
 		t.Fatal("the host works on without its lock")
 	}
 	if err := <-done; err == nil {

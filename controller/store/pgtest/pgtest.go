@@ -92,11 +92,11 @@ func begin(options []string, fill func(*Server) error) (_ *Server, err error) {
 	return s, nil
 }
 
-// RunT starts a quick server that ends with the test, which is skipped where
-// there is no PostgreSQL.
-func RunT(t testing.TB) *Server {
+// RunT starts a quick server, with these options besides, that ends with the
+// test, which is skipped where there is no PostgreSQL.
+func RunT(t testing.TB, options ...string) *Server {
 	t.Helper()
-	s, err := Start(Quick)
+	s, err := Start(append([]string{Quick}, options...)...)
 	if err != nil {
 		t.Skipf("no PostgreSQL: %v", err)
 	}
@@ -104,16 +104,13 @@ func RunT(t testing.TB) *Server {
 	return s
 }
 
-// RunPairT starts a server that confirms nothing which its standby does not have,
-// and that standby; they end with the test.
-func RunPairT(t testing.TB) (primary, standby *Server) {
+// RunPairT starts a server, with these options besides, that confirms nothing
+// which its standby does not have, and that standby; they end with the test.
+func RunPairT(t testing.TB, options ...string) (primary, standby *Server) {
 	t.Helper()
-	primary, err := Start(Quick, "-c synchronous_standby_names=*")
+	primary = RunT(t, append(options, "-c synchronous_standby_names=*")...)
+	standby, err := primary.Standby(Quick)
 	if err != nil {
-		t.Skipf("no PostgreSQL: %v", err)
-	}
-	primary.removeAfter(t)
-	if standby, err = primary.Standby(Quick); err != nil {
 		t.Fatal(err)
 	}
 	standby.removeAfter(t)

@@ -3,7 +3,6 @@ package pgtest
 import (
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,7 +85,7 @@ ignore_startup_parameters = extra_float_digits
 			t.Fatal("PgBouncer takes no connections")
 		}
 	}
-	return "postgres:///postgres?" + url.Values{"host": {dir}, "port": {"6432"}, "user": {"faxbot"}, "sslmode": {"disable"}}.Encode()
+	return address(dir) + "&port=6432"
 }
 
 func exists(file string) bool {
