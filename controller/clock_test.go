@@ -6,7 +6,6 @@ import (
 
 	"faxbot/controller"
 	"faxbot/controller/fax"
-	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/store/pgtest"
 
@@ -36,13 +35,8 @@ func TestAHostsClockIsWrong(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			h := &house{
-				t: t, dir: t.TempDir(), database: server.URL + "&search_path=" + name + ",pg_catalog", host: name,
-				sim: simulator.RunT(t, simulator.Config{Speed: 200}), patience: 30 * time.Second,
-			}
-			h.link = freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"}
-			h.open(func(c *controller.Config) { c.Lease = time.Second })
-			t.Cleanup(h.close)
+			database := server.URL + "&search_path=" + name + ",pg_catalog"
+			h := newHouseOn(t, database, simulator.Config{Speed: 200}, func(c *controller.Config) { c.Lease = shortLease })
 
 			at := func(after time.Duration) time.Time { return time.Now().Add(-fast + after) }
 			if off := h.store.Now().Sub(at(0)).Abs(); off > time.Minute {

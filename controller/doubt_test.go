@@ -11,11 +11,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"faxbot/controller"
 	"faxbot/controller/fax"
-	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/store"
 	"faxbot/controller/store/pgtest"
@@ -27,10 +25,7 @@ import (
 func TestSubmissionInDoubt(t *testing.T) {
 	t.Parallel()
 	line := newLossy(t, pgtest.RunT(t))
-	h := &house{t: t, dir: t.TempDir(), database: line.url, host: "a", sim: simulator.RunT(t, simulator.Config{Speed: 100}), patience: 60 * time.Second}
-	h.link = freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"}
-	h.open(nil)
-	t.Cleanup(h.close)
+	h := newHouseOn(t, line.url, simulator.Config{Speed: 100}, nil)
 
 	submit := func(to, key string) (fax.Job, bool, error) {
 		t.Helper()
@@ -45,11 +40,11 @@ func TestSubmissionInDoubt(t *testing.T) {
 	}
 	inDoubt := func(to, key string) {
 		t.Helper()
-		line.loses.Store(true)
+		line.loses.Store(&to)
 		if _, _, err := submit(to, key); fax.ProblemOf(err) != fax.Unavailable {
 			t.Fatalf("submitted in doubt: %v", err)
 		}
-		if line.loses.Load() {
+		if line.loses.Load() != nil {
 			t.Fatal("no answer to a commit was lost")
 		}
 	}
@@ -76,11 +71,10 @@ func TestSubmissionInDoubt(t *testing.T) {
 	}
 }
 
-// lossy is a line to a database that loses the answer to one commit of a
-// submission, and dies.
+// lossy is a line to a database that loses the answer to one commit, and dies.
 type lossy struct {
 	url   string
-	loses atomic.Bool
+	loses atomic.Pointer[string] // that of the transaction in which this is said
 	work  sync.WaitGroup
 }
 
@@ -139,13 +133,17 @@ func (l *lossy) carry(near net.Conn, address string) {
 			}
 		}
 	}()
-	submits := false
+	var said *string // in this transaction
 	for b := make([]byte, 1<<16); ; {
 		n, err := near.Read(b)
-		submits = submits || bytes.Contains(b[:n], []byte("INSERT INTO jobs "))
-		if submits && bytes.Contains(b[:n], []byte("COMMIT")) {
-			deaf.Store(l.loses.CompareAndSwap(true, false))
-			submits = false
+		if bytes.Contains(b[:n], []byte("BEGIN")) {
+			said = nil
+		}
+		if word := l.loses.Load(); word != nil && bytes.Contains(b[:n], []byte(*word)) {
+			said = word
+		}
+		if said != nil && bytes.Contains(b[:n], []byte("COMMIT")) {
+			deaf.Store(l.loses.CompareAndSwap(said, nil))
 		}
 		if _, err2 := far.Write(b[:n]); errors.Join(err, err2) != nil {
 			break

@@ -15,19 +15,23 @@ import (
 	"faxbot/controller/store/pgtest"
 )
 
+// shortLease has hosts tell of themselves every two seconds. One that is much
+// shorter ends while a busy machine is at something else.
+const shortLease = 6 * time.Second
+
 // newPair starts two daemons that share PostgreSQL, the documents and a switch;
 // only the first one places calls.
 func newPair(t *testing.T, sim simulator.Config, edit func(first *controller.Config)) (first, second *house) {
 	t.Helper()
 	database, dir, sw := pgtest.RunT(t).URL, t.TempDir(), simulator.RunT(t, sim)
 	link := freeswitch.LinkConfig{Name: "test", Address: sw.Addr(), Password: "ClueCon"}
-	first = &house{t: t, dir: dir, database: database, host: "first", sim: sw, link: link, patience: 30 * time.Second}
-	second = &house{t: t, dir: dir, database: database, host: "second", sim: sw, link: link, patience: 30 * time.Second}
-	second.open(func(c *controller.Config) { c.Lease, c.Disabled = time.Second, true })
+	first = &house{t: t, dir: dir, database: database, host: "first", sim: sw, link: link}
+	second = &house{t: t, dir: dir, database: database, host: "second", sim: sw, link: link}
+	second.open(func(c *controller.Config) { c.Lease, c.Disabled = shortLease, true })
 	t.Cleanup(second.close)
 	eventually(t, "the second host serves the switch", second.linkUp)
 	first.open(func(c *controller.Config) {
-		c.Lease = time.Second
+		c.Lease = shortLease
 		if edit != nil {
 			edit(c)
 		}

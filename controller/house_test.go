@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -31,10 +32,10 @@ type house struct {
 	dir      string
 	sim      *simulator.Switch // nil when the switch is a real one
 	link     freeswitch.LinkConfig
-	patience time.Duration // of until
+	patience time.Duration // of until; 0 for the usual
 	store    *store.Store
 	database string // its URL; "" for SQLite in dir
-	host     string
+	host     string // "" for the only one
 	metrics  *prometheus.Registry
 	config   controller.Config
 
@@ -47,10 +48,16 @@ type house struct {
 // newHouse starts everything; edit may change the configuration first.
 func newHouse(t *testing.T, sim simulator.Config, edit func(*controller.Config)) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), sim: simulator.RunT(t, sim), patience: 30 * time.Second}
+	return newHouseOn(t, "", sim, edit)
+}
+
+// newHouseOn is newHouse with a database that is there already, by its URL.
+func newHouseOn(t *testing.T, database string, sim simulator.Config, edit func(*controller.Config)) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), database: database, sim: simulator.RunT(t, sim)}
 	h.link = freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"}
 	h.open(edit)
-	t.Cleanup(func() { h.close() })
+	t.Cleanup(h.close)
 	return h
 }
 
@@ -60,7 +67,7 @@ func (h *house) policy() controller.Policy {
 		Gateways: gatewaysNamed("carrier"),
 		Switches: []controller.Switch{{Address: h.link.Address, Password: h.link.Password}},
 		T38:      true,
-		Grace:    time.Second,
+		Grace:    5 * time.Second, // a busy machine is slow to connect
 	}
 }
 
@@ -80,11 +87,8 @@ func (h *house) open(edit func(*controller.Config)) {
 	h.t.Helper()
 	ctx := context.Background()
 	var err error
-	database, host := h.database, h.host
-	if database == "" {
-		database, host = "sqlite:///"+filepath.Join(h.dir, "faxbot.db"), "test"
-	}
-	h.store, err = store.Open(ctx, database, store.Options{Host: host})
+	database := cmp.Or(h.database, "sqlite:///"+filepath.Join(h.dir, "faxbot.db"))
+	h.store, err = store.Open(ctx, database, store.Options{Host: cmp.Or(h.host, "test")})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -160,7 +164,7 @@ func (h *house) submit(to string, pages int, edit ...func(*controller.Submission
 // until waits until the job is in one of the states, and returns it as stored.
 func (h *house) until(id fax.JobID, states ...fax.State) (fax.Job, []fax.Attempt) {
 	h.t.Helper()
-	timeout := time.After(h.patience)
+	timeout := time.After(cmp.Or(h.patience, waiting))
 	for {
 		job, attempts, err := h.Find(context.Background(), id)
 		if err != nil {
@@ -182,14 +186,17 @@ func (h *house) until(id fax.JobID, states ...fax.State) (fax.Job, []fax.Attempt
 	}
 }
 
+// waiting bounds what a test waits for; only one that fails takes so long.
+const waiting = time.Minute
+
 // eventually waits for what nobody announces.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for end := time.Now().Add(30 * time.Second); !so(); <-look.C {
+	for end := time.Now().Add(waiting); !so(); <-look.C {
 		if time.Now().After(end) {
-			t.Fatalf("not within 30 s: %s", what)
+			t.Fatalf("not within %s: %s", waiting, what)
 		}
 	}
 }

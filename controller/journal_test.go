@@ -5,11 +5,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"faxbot/controller"
 	"faxbot/controller/fax"
-	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/store/pgtest"
 )
@@ -22,16 +20,14 @@ func TestFullDiskWhileTheDatabaseIsAway(t *testing.T) {
 		t.Skip("a small disk needs root")
 	}
 	server := pgtest.RunT(t)
-	h := &house{t: t, dir: t.TempDir(), database: server.URL, host: "a", sim: simulator.RunT(t, simulator.Config{Speed: 30}), patience: time.Minute}
-	h.link = freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"}
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("a small disk cannot be had: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) })
 	journal := filepath.Join(disk, "verdicts")
-	h.open(func(c *controller.Config) { c.Journal = journal })
-	t.Cleanup(h.close)
+	// A call takes longer than a server that stops.
+	h := newHouseOn(t, server.URL, simulator.Config{Speed: 10}, func(c *controller.Config) { c.Journal = journal })
 
 	id := h.submit("15551230090", 3)
 	_, calls := h.until(id, fax.Sending)

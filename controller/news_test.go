@@ -17,14 +17,14 @@ import (
 func newHouses(t *testing.T, database string, sim simulator.Config) (dials, watches *house) {
 	t.Helper()
 	dir := t.TempDir()
-	dials = &house{t: t, dir: dir, database: database, host: "dials", sim: simulator.RunT(t, sim), patience: 30 * time.Second}
+	dials = &house{t: t, dir: dir, database: database, host: "dials", sim: simulator.RunT(t, sim)}
 	dials.link = freeswitch.LinkConfig{Name: "test", Address: dials.sim.Addr(), Password: "ClueCon"}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.Close() // nobody is there
-	watches = &house{t: t, dir: dir, database: database, host: "watches", patience: 30 * time.Second}
+	watches = &house{t: t, dir: dir, database: database, host: "watches"}
 	watches.link = freeswitch.LinkConfig{Name: "test", Address: l.Addr().String(), Password: "ClueCon"}
 	for _, h := range []*house{dials, watches} {
 		h.open(nil)

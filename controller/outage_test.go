@@ -11,7 +11,6 @@ import (
 
 	"faxbot/controller"
 	"faxbot/controller/fax"
-	"faxbot/controller/freeswitch"
 	"faxbot/controller/freeswitch/simulator"
 	"faxbot/controller/store/pgtest"
 )
@@ -22,14 +21,9 @@ import (
 func TestDatabaseCrashDuringCalls(t *testing.T) {
 	t.Parallel()
 	server := pgtest.RunT(t)
-	h := &house{
-		t: t, dir: t.TempDir(), database: server.URL, host: "a", sim: simulator.RunT(t, simulator.Config{Speed: 20}),
-		patience: 60 * time.Second,
-	}
-	h.link = freeswitch.LinkConfig{Name: "test", Address: h.sim.Addr(), Password: "ClueCon"}
-	journal := filepath.Join(h.dir, "verdicts")
-	h.open(func(c *controller.Config) { c.Journal = journal })
-	t.Cleanup(h.close)
+	journal := filepath.Join(t.TempDir(), "verdicts")
+	// A call takes longer than a server that stops.
+	h := newHouseOn(t, server.URL, simulator.Config{Speed: 8}, func(c *controller.Config) { c.Journal = journal })
 
 	var ids []fax.JobID
 	for i := range 3 {
@@ -39,7 +33,8 @@ func TestDatabaseCrashDuringCalls(t *testing.T) {
 	for _, id := range append(ids, dropped) {
 		h.until(id, fax.Sending, fax.Failed)
 	}
-	waits := h.submit("15551230079", 1, func(s *controller.Submission) { s.SendAt = time.Now().Add(time.Second) })
+	due := time.Now().Add(5 * time.Second) // by when the database is gone
+	waits := h.submit("15551230079", 1, func(s *controller.Submission) { s.SendAt = due })
 	if err := server.Stop("immediate"); err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +58,7 @@ func TestDatabaseCrashDuringCalls(t *testing.T) {
 		return len(files)
 	}
 	eventually(t, "their results are on disk", func() bool { return kept() >= len(ids) })
+	eventually(t, "another fax is due", func() bool { return time.Now().After(due) })
 	if n := h.ledger("dial"); n != 4 {
 		t.Errorf("%d calls, before the database is back", n)
 	}

@@ -180,7 +180,7 @@ func TestACallLeftOnTheOldSwitch(t *testing.T) {
 // number is dialled through the other switch.
 func TestAnUnansweredCallLeftOnTheOldSwitch(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, simulator.Config{Speed: 1}, func(c *controller.Config) { c.Ring = 6 * time.Second })
+	h := newHouse(t, simulator.Config{Speed: 1}, func(c *controller.Config) { c.Ring, c.Grace = 6*time.Second, time.Second })
 	second := simulator.RunT(t, simulator.Config{Speed: 200})
 	const number = "15551230060"
 	h.sim.Script(number, simulator.Outcome{Cause: "NO_ANSWER", Ring: time.Minute})

@@ -15,14 +15,14 @@ import (
 // though the attempt belongs to a host that lives and knows nothing of it.
 func TestClaimThatNobodyHeard(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, simulator.Config{Speed: 100}, func(c *controller.Config) { c.Lease, c.Disabled = time.Second, true })
+	h := newHouse(t, simulator.Config{Speed: 100}, func(c *controller.Config) { c.Lease, c.Disabled = shortLease, true })
 	id := h.submit("15551230085", 1)
 	h.until(id, fax.Held)
 	if _, err := h.Release(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	claimed, err := h.store.Claim(t.Context(), store.ClaimRequest{
-		Now: time.Now(), Limit: 1, Lease: time.Second,
+		Now: time.Now(), Limit: 1, Lease: shortLease,
 		Plan: func(store.Candidate) (fax.Attempt, bool) {
 			return fax.Attempt{ID: fax.NewAttemptID(), Token: "0123456789abcdef0123456789abcdef", Gateway: "carrier", Switch: "freeswitch"}, true
 		},

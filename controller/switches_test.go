@@ -218,21 +218,24 @@ func (h *house) switchState(name, state string) float64 {
 // its fax goes out over another one.
 func TestForsakenCall(t *testing.T) {
 	t.Parallel()
-	h, west, east := twoSwitches(t, func(_, b *controller.Switch, p *controller.Policy) {
-		p.Gateways, b.Gateways = gatewaysNamed("first,second"), []string{"second"}
-		p.Ring, p.Grace = 2*time.Second, 250*time.Millisecond
+	east := simulator.RunT(t, simulator.Config{Speed: 100})
+	policy := func(p *controller.Policy) {
+		p.Gateways = gatewaysNamed("first,second")
+		p.Switches[0].Name = "west"
+		p.Switches = append(p.Switches, controller.Switch{Name: "east", Address: east.Addr(), Password: "ClueCon", Gateways: []string{"second"}})
+	}
+	h := newHouse(t, simulator.Config{Speed: 1}, func(c *controller.Config) { // it rings for as long as it may
+		policy(&c.Policy)
+		c.Ring, c.Grace = 4*time.Second, 500*time.Millisecond
 	})
 	const number = "15551230073"
-	west.Script(number, simulator.Outcome{Line: simulator.RingsOn})
+	h.sim.Script(number, simulator.Outcome{Line: simulator.RingsOn})
 	id := h.submit(number, 1)
 	h.until(id, fax.Dialing)
-	eventually(t, "it rings", func() bool { return len(dialled(west)) == 1 })
+	eventually(t, "it rings", func() bool { return len(dialled(h.sim)) == 1 })
 	h.apply(func(p *controller.Policy) {
-		p.Gateways, p.Ring, p.Grace = gatewaysNamed("first,second"), 2*time.Second, 250*time.Millisecond
-		p.Switches = []controller.Switch{
-			{Name: "west", Address: west.Addr(), Password: "wrong"},
-			{Name: "east", Address: east.Addr(), Password: "ClueCon", Gateways: []string{"second"}},
-		}
+		policy(p)
+		p.Switches[0].Password = "wrong"
 	})
 	job, attempts := h.until(id, fax.Retry)
 	if job.Cause != fax.Switch || !strings.Contains(attempts[0].Result.Text, "nothing was sent") {
