@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
 	"golang.org/x/sys/unix"
 )
 
@@ -103,4 +105,15 @@ func (s *State) look(ctx context.Context, driver, name string) error {
 		s.Risk, _ = risk(ctx, tx) // it is no condition
 	}
 	return nil
+}
+
+func openDB(driver, name string) (*sqlx.DB, error) {
+	if driver != "postgres" {
+		return sqlx.Open(driver, name)
+	}
+	c, err := newConnector(name)
+	if err != nil {
+		return nil, err
+	}
+	return sqlx.NewDb(sql.OpenDB(c), driver), nil
 }

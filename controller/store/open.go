@@ -175,7 +175,7 @@ func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) e
 		"_txlock":       {"immediate"},
 	}
 	name := "file:" + (&url.URL{Path: file}).EscapedPath() + "?"
-	writer, err := s.connect("sqlite", name+settings.Encode(), 1)
+	writer, err := s.connectSQLite(name+settings.Encode(), 1)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (s *Store) openSQLite(ctx context.Context, rest string, log *slog.Logger) e
 	// Whatever the writer commits empties the caches of the others (pager.c,
 	// pagerBeginReadTransaction), so large ones would be memory for nothing.
 	settings.Set("_pragma", "cache_size(-256)") // KiB
-	readers, err := s.connect("sqlite", name+settings.Encode(), connections+1)
+	readers, err := s.connectSQLite(name+settings.Encode(), connections+1)
 	if err != nil {
 		return err
 	}
@@ -222,8 +222,12 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	k := &keeper{Connector: c}
 	k.pooled.Store(true) // until we know
 	db := sqlx.NewDb(sql.OpenDB(k), "postgres")
-	s.limit(db, connections)
+	limit(db.DB, connections)
 	db.SetConnMaxLifetime(planLife)
+	s.house = sql.OpenDB(c)
+	limit(s.house, tasks)
+	// What closing says of connections that are dead already is no news.
+	s.closers = append(s.closers, func() error { _, _ = db.Close(), s.house.Close(); return nil })
 	pooled, err := detectPooler(ctx, db)
 	k.pooled.Store(pooled)
 	if err == nil {
@@ -235,11 +239,6 @@ func (s *Store) openPostgres(ctx context.Context, rest string, log *slog.Logger)
 	if pooled {
 		log.Warn("a pooler lends connections to the database for one transaction each: statements are parsed each time, and other hosts are not heard, but looked after every few seconds; see contrib/scaling.md")
 	}
-	// What closing says of connections that are dead already is no news.
-	s.closers = []func() error{func() error { _ = db.Close(); return nil }}
-	s.house = sql.OpenDB(c)
-	s.house.SetMaxOpenConns(tasks)
-	s.closers = append(s.closers, func() error { _ = s.house.Close(); return nil })
 	s.read = rebound{db}
 	s.write = pool{db, writeLimit}.write
 	if _, err := s.clock(ctx, s.read); err != nil {
@@ -264,28 +263,17 @@ func withoutPassword(err error, u *url.URL) error {
 	return errors.New(text)
 }
 
-func openDB(driver, name string) (*sqlx.DB, error) {
-	if driver != "postgres" {
-		return sqlx.Open(driver, name)
-	}
-	c, err := newConnector(name)
+func (s *Store) connectSQLite(name string, connections int) (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite", name)
 	if err != nil {
 		return nil, err
 	}
-	return sqlx.NewDb(sql.OpenDB(c), driver), nil
-}
-
-func (s *Store) connect(driver, name string, limit int) (*sqlx.DB, error) {
-	db, err := openDB(driver, name)
-	if err != nil {
-		return nil, err
-	}
-	s.limit(db, limit)
+	limit(db.DB, connections)
+	s.closers = append(s.closers, db.Close)
 	return db, nil
 }
 
-func (s *Store) limit(db *sqlx.DB, connections int) {
-	s.closers = append(s.closers, db.Close)
+func limit(db *sql.DB, connections int) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 }
