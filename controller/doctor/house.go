@@ -265,7 +265,7 @@ func (v *visit) helpers() result {
 	if f.MuPDF == document.None {
 		plain = "Ghostscript draws every PDF (FAXBOT_MUPDF is none)"
 	} else if muPDF == "" {
-		plain = "plain PDFs take half of the work where MuPDF is (apt-get install mupdf-tools)"
+		plain = "plain PDFs take less work where MuPDF is (apt-get install mupdf-tools)"
 	}
 	return fine(office + "; " + plain)
 }
