@@ -142,7 +142,7 @@ func TestFaxesWhileFaxingIsDisabled(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	policy := controller.Policy{
-		Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}}, T38: true, Grace: time.Second,
+		Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}}, T38: true, Grace: 5 * time.Second,
 		Switches: []controller.Switch{{Address: s.sim.Addr(), Password: "ClueCon"}}, Disabled: true,
 	}
 	if err := s.ctl.Apply(policy); err != nil {

@@ -101,7 +101,7 @@ func newStand(t testing.TB, edit ...func(*settings)) *stand {
 		Policy: controller.Policy{
 			Gateways: []controller.Gateway{{Name: "carrier", CPS: 10000}},
 			Switches: []controller.Switch{{Address: c.link.Address, Password: c.link.Password}},
-			T38:      true, Grace: time.Second, RecordCalls: 1,
+			T38:      true, Grace: 5 * time.Second, RecordCalls: 1,
 		},
 		Logger: logger, Registerer: registry,
 	})

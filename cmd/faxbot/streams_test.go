@@ -108,7 +108,7 @@ func (o *told) isOver() bool {
 func TestStreamsOfEveryHostOutliveTheDatabase(t *testing.T) {
 	t.Parallel()
 	server := pgtest.RunT(t)
-	p := newPair(t, server.URL, 15)
+	p := newPair(t, server.URL, 8)
 	a, b := p.hosts[0], p.hosts[1]
 	lists := []*told{p.follow(a, "/events"), p.follow(b, "/events")}
 	for _, l := range lists {
@@ -165,7 +165,7 @@ func TestStreamsOfEveryHostOutliveTheDatabase(t *testing.T) {
 			t.Error("a list has ended")
 		}
 	}
-	if n := p.dials(); n != 3 {
+	if n := dials(p.line); n != 3 {
 		t.Errorf("%d calls for three faxes", n)
 	}
 }

@@ -54,7 +54,7 @@ func newPair(t *testing.T, database string, speed float64, env ...string) *pair 
 	for i, name := range []string{"a", "b"} {
 		p.hosts[i] = &house{t: t, dir: dir, key: testKey, env: append([]string{
 			"FREESWITCH_ESL_PORT=" + port, "FREESWITCH_ESL_PASSWORD=sesame-that-nobody-prints", "FREESWITCH_GATEWAY_CPS=1000",
-			"API_KEY=" + testKey, "DATABASE_URL=" + database, "FAX_DATA_DIR=" + p.data, "FAXBOT_HOST=" + name, "FAXBOT_GRACE=2s",
+			"API_KEY=" + testKey, "DATABASE_URL=" + database, "FAX_DATA_DIR=" + p.data, "FAXBOT_HOST=" + name, "FAXBOT_GRACE=5s",
 			"FAXBOT_LISTEN=127.0.0.1:0", "FAXBOT_INTERNAL_LISTEN=127.0.0.1:0", "FAXBOT_SOCKET_LISTEN=127.0.0.1:0",
 		}, env...)}
 		p.hosts[i].open()
@@ -242,7 +242,7 @@ func (p *pair) judge() {
 			}
 		}
 	}
-	p.t.Logf("%d faxes, %d calls, %d refusals, the slowest answer after %s", len(p.faxes), p.dials(), p.refused, p.slowest.Round(time.Millisecond))
+	p.t.Logf("%d faxes, %d calls, %d refusals, the slowest answer after %s", len(p.faxes), dials(p.line), p.refused, p.slowest.Round(time.Millisecond))
 }
 
 // isDone says whether a fax is delivered. One that waits for its next call need
@@ -260,9 +260,9 @@ func (p *pair) isDone(h *house, id string) bool {
 	return now.State == "done"
 }
 
-func (p *pair) dials() int {
+func dials(line *simulator.Switch) int {
 	n := 0
-	for _, e := range p.line.Ledger() {
+	for _, e := range line.Ledger() {
 		if e.Kind == "dial" {
 			n++
 		}
@@ -326,7 +326,7 @@ func TestStandbyTakesOver(t *testing.T) {
 	if long() { // it vanishes without a word: nobody is refused, nothing is answered
 		lose = func() error { _, err := primary.Freeze(); return err }
 	}
-	newPair(t, pgtest.Either(primary, standby), 20).outlives(lose, standby.Promote)
+	newPair(t, pgtest.Either(primary, standby), 10).outlives(lose, standby.Promote)
 }
 
 // The server is away for half a minute.
@@ -334,7 +334,7 @@ func TestDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	server := pgtest.RunT(t)
 	var back <-chan time.Time
-	newPair(t, server.URL, 20).outlives(func() error {
+	newPair(t, server.URL, 10).outlives(func() error {
 		back = after(30 * time.Second)
 		return server.Stop("immediate")
 	}, func() error {
@@ -348,7 +348,7 @@ func TestDatabaseIsAway(t *testing.T) {
 func TestDatabaseHangs(t *testing.T) {
 	t.Parallel()
 	server := pgtest.RunT(t)
-	p := newPair(t, server.URL, 20)
+	p := newPair(t, server.URL, 10)
 	p.crowd()
 	p.callsAreSending()
 	threads := p.goroutines()
@@ -387,9 +387,9 @@ func (p *pair) callsEndWithoutDatabase() {
 	p.t.Helper()
 	p.eventually("results are on disk", func() bool { return p.journals() > 0 })
 	p.eventually("submissions are refused", func() bool { _, _, refused := p.counts(); return refused > 0 })
-	before := p.dials()
+	before := dials(p.line)
 	p.eventually("the calls are over, without a database", func() bool { return p.line.Calls() == 0 })
-	if n := p.dials(); n != before {
+	if n := dials(p.line); n != before {
 		p.t.Errorf("%d calls were placed without a database", n-before)
 	}
 }
