@@ -12,9 +12,9 @@
 // Every kind of document first becomes grey pages with the pixels of the fax.
 // Text and pictures are drawn here. Ghostscript draws PDFs, and averages the
 // pixels of scans instead of leaving some out, which would lose thin lines; MuPDF
-// does it faster where there are only letters and lines. LibreOffice makes PDFs of
-// office documents. Then ink.go makes the paper of scans white, and decides on black
-// and white by what surrounds a pixel.
+// does it faster where plain.js finds nothing that the two draw differently.
+// LibreOffice makes PDFs of office documents. Then ink.go makes the paper of scans
+// white, and decides on black and white by what surrounds a pixel.
 //
 // A process reads one document and ends; confined.go says how far away from
 // everything else it is, and DESIGN.md why all is as it is.

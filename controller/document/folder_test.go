@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -238,7 +239,9 @@ func TestRemoveLeavesNothing(t *testing.T) {
 	if err := f.Remove(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
-	if entries, err := os.ReadDir(f.Dir); err != nil || len(entries) != 1 {
+	entries, err := os.ReadDir(f.Dir)
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == "incoming" || e.Name() == "fonts" }) // nobody's
+	if err != nil || len(entries) > 0 {
 		t.Errorf("left: %v, %v", entries, err)
 	}
 	if err := f.Remove(t.Context(), ".."); fax.ProblemOf(err) != fax.NotFound {

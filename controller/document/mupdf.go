@@ -10,14 +10,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"faxbot/controller/fax"
 )
 
-// plainPages is what MuPDF is to do with a document.
-//
-//go:embed mupdf.js
-var plainPages []byte
+// What MuPDF is to do with a document, and with which: one script of two files.
+var (
+	//go:embed plain.js
+	onlyPlain []byte
+	//go:embed mupdf.js
+	drawPages []byte
+)
 
 // errUnsure is for a document that MuPDF did not draw, or of which it said
 // anything at all.
@@ -61,7 +65,7 @@ func (f *Folder) startMuPDF() (*engine, error) {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
 	defer own.Close() //nolint:errcheck // only a name
-	e, err := f.startEngine(plainPages, confined{
+	e, err := f.startEngine(slices.Concat(onlyPlain, drawPages), confined{
 		path: tool, args: []string{"run", programName, documentName}, dir: own, output: maxDrawn,
 		// Large blocks of memory in large pages: fewer of them to ask for.
 		env: []string{"GLIBC_TUNABLES=glibc.malloc.hugetlb=1"},
@@ -190,9 +194,9 @@ func (e *engine) plan(to *faxWriter) (count int, orders []order, err error) {
 		return 0, nil, fmt.Errorf("%d pages: %w", count, err)
 	}
 	for n := first - before; n <= min(last-before, count); n++ {
-		var wide, high float64
+		var wide, high, thin float64
 		var as look
-		if _, err := fmt.Fscanln(e.out, &wide, &high, &as.grey); err != nil {
+		if _, err := fmt.Fscanln(e.out, &wide, &high, &thin, &as.grey); err != nil {
 			return 0, nil, err
 		}
 		if !(wide > 0 && high > 0) {
@@ -202,6 +206,12 @@ func (e *engine) plan(to *faxWriter) (count int, orders []order, err error) {
 			continue
 		}
 		as.place = to.opt.Resolution.place(wide, high)
+		if as.turned {
+			wide, high = high, wide
+		}
+		if thin*min(float64(as.width)/wide, float64(as.rows)/high) < 1 {
+			return 0, nil, fmt.Errorf("page %d has something thinner than a pixel", n)
+		}
 		if o := len(orders) - 1; o >= 0 && orders[o].look == as && orders[o].last == n-1 {
 			orders[o].last = n
 		} else {

@@ -1,11 +1,12 @@
-// Draws the pages of a PDF that has nothing but letters and lines. It ends in an
-// error if a page has more, or anything is not plain, before it draws any.
+// Draws the pages of a PDF that has nothing but letters, strokes and rectangles,
+// each in a way that Ghostscript draws alike. It ends in an error if a page has
+// more, or anything is not plain, before it draws any.
 //
 //	mutool run mupdf.js DOCUMENT
 //
 // It reads "FIRST LAST MOST", tells how many pages there are, then, of those
-// wanted, width and height in points, as they are seen, and 1 if not all is black
-// and white, then "end".
+// wanted, width and height, as they are seen, and the shortest side of a rectangle,
+// in points, and 1 if not all is black and white; then "end".
 //
 // It reads lines "WIDTH ROWS TURNED FORMAT FIRST LAST" and an empty one. Of line L,
 // from 0, page P, from 1, becomes a file of so many pixels, of the name L-P, in the
@@ -24,6 +25,7 @@ var doc = new PDFDocument(scriptArgs[0])
 if (doc.needsPassword()) throw "a password is needed"
 var root = doc.getTrailer().Root
 if (root.Collection) throw "a portfolio"
+if (root.OCProperties) throw "layers"
 
 // Counts the pages, since the number beside them may be wrong.
 var most = 10000
@@ -38,40 +40,16 @@ var count = doc.countPages()
 if (count > most || leaves(root.Pages, 0) != count) throw "pages miscounted"
 print(count)
 
-function other() { throw "more than letters and lines" }
-var grey // what of the page is neither black nor white
-function ink(space, color, alpha) {
-	if (alpha != 1) other()
-	var sum = 0
-	for (var i = 0; i < color.length; ++i) {
-		if (color[i] != 0 && color[i] != 1) grey = 1
-		sum += color[i]
-	}
-	if (space === DeviceCMYK ? sum != 0 && color[3] != 1 : space !== DeviceGray && space !== DeviceRGB || sum != 0 && sum != color.length) grey = 1
-}
-var device = {
-	fillImage: other, fillImageMask: other, clipImageMask: other, fillShade: other,
-	beginMask: other, beginGroup: other, beginTile: other,
-	fillPath: function (path, evenOdd, ctm, space, color, alpha) { ink(space, color, alpha) },
-	strokePath: function (path, stroke, ctm, space, color, alpha) { ink(space, color, alpha) },
-	fillText: function (text, ctm, space, color, alpha) { ink(space, color, alpha) },
-	strokeText: function (text, stroke, ctm, space, color, alpha) { ink(space, color, alpha) },
-}
-
 var first = Number(wanted[0]), last = Math.min(Number(wanted[1]), count)
 if (last - first >= Number(wanted[2])) throw "too many pages"
 for (var n = first; n <= last; ++n) {
-	var box = null
-	for (var at = doc.findPage(n - 1), depth = 0; at && !box; at = at.Parent) {
-		if (++depth > 50) throw "pages form a circle"
-		box = at.MediaBox
-	}
-	if (!box || !(Math.abs(box[2] - box[0]) >= 1) || !(Math.abs(box[3] - box[1]) >= 1)) throw "a page without size"
+	examine(doc.findPage(n - 1))
 	var page = doc.loadPage(n - 1)
 	grey = 0
+	shortest = 1e9
 	page.run(device, Identity)
 	var seen = page.bound()
-	print(seen[2] - seen[0], seen[3] - seen[1], grey)
+	print(seen[2] - seen[0], seen[3] - seen[1], shortest, grey)
 }
 print("end")
 tell()
